@@ -1,0 +1,354 @@
+//! The rule: an order, somebody, a command, and what comes of it. Pure: the same arguments give the
+//! same answer, and a refusal changes nothing.
+
+use super::{
+    Command, Facts, FreeText, Note, Order, OrderNumber, Payment, Transition,
+    action::{Miss, keeps_payments, open_actions, refuse, select},
+    command::limits,
+    decision::{Decision, Remark, Working},
+    effect,
+    guard::Subject,
+};
+use crate::{
+    actor::Actor,
+    event::{Audience, Detail, EventKind},
+    id::UserId,
+    mint::Mint,
+    money::Money,
+    order::{Assignee, PaymentMethod, command::Failure},
+    permission::{self, Operation, covers},
+    refusal::{Block, Refusal},
+    role::RoleSet,
+    workflow::{self, Category, Definition, Need, Status, Target},
+};
+
+/// What surrounds a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// The workflow version that the order follows.
+    pub workflow: &'a Definition,
+    /// Who asks.
+    pub actor: &'a Actor,
+    /// What is known besides the order.
+    pub facts: &'a Facts,
+}
+
+/// Decides a command on an existing order.
+///
+/// # Errors
+/// A [`Refusal`]; the order is as it was.
+pub fn decide(
+    setting: Setting<'_>,
+    order: &Order,
+    command: &Command,
+    mint: &mut Mint,
+) -> Result<Decision, Refusal> {
+    let deleted = order.head.deleted_at.is_some();
+    let standing = setting.actor.standing(&order.head.parties, deleted);
+    if standing.is_empty() {
+        return Err(Refusal::NotFound { what: "order" });
+    }
+    if deleted {
+        return Err(Refusal::GuardFailed(Block::Deleted));
+    }
+    let mut working = Working::on(order, setting.workflow, mint);
+    let cx = Cx { setting, standing };
+    match command {
+        Command::Transition(transition) => cx.transition(&mut working, transition)?,
+        Command::AssignCsr(to) => cx.assign_csr(&mut working, to.as_ref())?,
+        Command::AssignAgent(to) => cx.assign_agent(&mut working, to.as_ref())?,
+        Command::RecordPayment { amount, method, reference } => {
+            cx.record_payment(&mut working, *amount, *method, reference.as_deref())?;
+        }
+        Command::Refund { amount, payment, reason } => {
+            cx.permit(&working, Operation::Refund)?;
+            let reason = needed_reason("refund", Some(reason))?;
+            let minor = amount.map(|amount| cx.minor(&working, amount)).transpose()?;
+            effect::refund(&mut working, minor, *payment, Some(&reason), cx.user())?;
+        }
+        Command::AddNote { body, audience } => cx.add_note(&mut working, body, *audience)?,
+    }
+    run_automatic(&mut working, setting.facts)?;
+    Ok(working.finish())
+}
+
+/// Takes the rows that fire by themselves until none does. The checker refuses loops; the bound is
+/// for definitions that predate it.
+pub(super) fn run_automatic(working: &mut Working<'_>, facts: &Facts) -> Result<(), Refusal> {
+    for _ in 0..working.workflow.statuses.len() {
+        let workflow = working.workflow;
+        let Order { head, items, .. } = &working.order;
+        let subject = Subject { head, items, facts };
+        let fires = |guard: Option<workflow::Guard>| guard.is_none_or(|guard| subject.holds(guard));
+        let status = head.status.clone();
+        let row = workflow.auto_rows(&status).find(|row| fires(row.auto) && fires(row.when));
+        let Some(row) = row else { return Ok(()) };
+        let Target::Status(to) = &row.to else { return Ok(()) };
+        let input = Transition { action: row.action.clone(), ..Transition::default() };
+        advance(working, facts, row, to, &input, None)?;
+    }
+    Ok(())
+}
+
+struct Cx<'a> {
+    setting: Setting<'a>,
+    standing: RoleSet,
+}
+
+impl Cx<'_> {
+    fn user(&self) -> Option<UserId> {
+        self.setting.actor.user()
+    }
+
+    fn transition(&self, working: &mut Working<'_>, input: &Transition) -> Result<(), Refusal> {
+        let Setting { workflow, facts, .. } = self.setting;
+        let Order { head, items, .. } = &working.order;
+        let subject = Subject { head, items, facts };
+        let row = select(workflow, subject, &input.action, self.standing)
+            .map_err(|miss| refuse(workflow, subject, &input.action, self.standing, miss))?;
+        check_items(&working.order, input)?;
+        let to = self.destination(subject, &working.order, row, input)?;
+        let mut needs = row.needs.clone();
+        if row.to == Target::Chosen {
+            if let Some(demand) = workflow.demands(&to) {
+                needs.extend(&demand.needs);
+                if let Some(guard) = demand.when.filter(|guard| !subject.holds(*guard)) {
+                    let miss = Miss::Guard(guard);
+                    return Err(refuse(workflow, subject, &input.action, self.standing, miss));
+                }
+            }
+        }
+        let input = supplied(input, &needs, head.number)?;
+        if keeps_payments(workflow, subject, row, &to) && !input.keep_credit {
+            return Err(Refusal::GuardFailed(Block::UnrefundedPayment));
+        }
+        advance(working, facts, row, &to, &input, self.user())
+    }
+
+    /// The status that a row leads to for this order.
+    fn destination(
+        &self,
+        subject: Subject<'_>,
+        order: &Order,
+        row: &workflow::Transition,
+        input: &Transition,
+    ) -> Result<String, Refusal> {
+        let workflow = self.setting.workflow;
+        match &row.to {
+            Target::Status(code) => Ok(code.clone()),
+            Target::FailedStage => Ok(effect::failed_stage(order, workflow)),
+            Target::Chosen => {
+                let wanted = input.to.as_deref().unwrap_or_default();
+                let known = workflow.status(wanted).filter(|status| status.code != subject.head.status);
+                known.map(|status| status.code.clone()).ok_or_else(|| {
+                    let codes = workflow.statuses.iter().map(|status| status.code.as_str());
+                    let others: Vec<_> = codes.filter(|code| *code != subject.head.status).collect();
+                    Refusal::invalid("to", format!("name another status of the workflow: {}", others.join(", ")))
+                })
+            }
+            Target::Gone => {
+                Err(refuse(workflow, subject, &input.action, self.standing, Miss::Unknown))
+            }
+        }
+    }
+
+    fn permit(&self, working: &Working<'_>, operation: Operation) -> Result<(), Refusal> {
+        if covers(operation.allowed(), self.standing) {
+            return Ok(());
+        }
+        let Order { head, items, .. } = &working.order;
+        let subject = Subject { head, items, facts: self.setting.facts };
+        let allowed = open_actions(self.setting.workflow, subject, self.standing);
+        Err(Refusal::NotPermitted { action: operation.name().to_owned(), allowed })
+    }
+
+    fn assign_csr(&self, working: &mut Working<'_>, to: Option<&Assignee>) -> Result<(), Refusal> {
+        self.permit(working, Operation::AssignCsr)?;
+        if to.is_some_and(|to| !permission::may_be_csr(&to.actor)) {
+            return Err(Refusal::invalid("csr", "this account is no customer-service representative"));
+        }
+        let csr = &mut working.order.head.parties.csr;
+        let (from, to) = (*csr, to.map(|to| to.user));
+        if from == to {
+            return Err(Refusal::invalid("csr", "the order is assigned so already"));
+        }
+        *csr = to;
+        self.assigned(working, Audience::Staff, Detail::Csr { from, to });
+        Ok(())
+    }
+
+    fn assign_agent(&self, working: &mut Working<'_>, to: Option<&Assignee>) -> Result<(), Refusal> {
+        self.permit(working, Operation::AssignAgent)?;
+        if to.is_some_and(|to| !permission::may_be_agent(&to.actor)) {
+            return Err(Refusal::invalid("agent", "this account is no delivery agent"));
+        }
+        let agent = &mut working.order.head.parties.agent;
+        let (from, to) = (*agent, to.map(|to| to.user));
+        if from == to {
+            return Err(Refusal::invalid("agent", "the order is assigned so already"));
+        }
+        *agent = to;
+        self.assigned(working, Audience::Staff, Detail::Agent { from, to });
+        Ok(())
+    }
+
+    fn assigned(&self, working: &mut Working<'_>, audience: Audience, detail: Detail) {
+        let remark = Remark { actor: self.user(), detail: Some(detail), ..Remark::default() };
+        working.record(EventKind::Assigned, audience, remark);
+    }
+
+    fn record_payment(
+        &self,
+        working: &mut Working<'_>,
+        amount: Money,
+        method: PaymentMethod,
+        reference: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let cash = method == PaymentMethod::Cash;
+        self.permit(working, if cash { Operation::RecordCash } else { Operation::RecordPayment })?;
+        let minor = self.minor(working, amount)?;
+        let reference = FreeText { path: "reference", most: limits::NAME }.optional(reference)?;
+        let payment = Payment {
+            id: working.mint.id(),
+            amount: minor,
+            method,
+            gateway: "manual".to_owned(),
+            reference,
+            recorded_by: self.user(),
+            recorded_at: working.mint.now(),
+        };
+        let detail = Some(Detail::Payment { id: payment.id, amount });
+        working.order.payments.push(payment);
+        working.order.head.paid += minor;
+        effect::settle_invoice(working);
+        let remark = Remark { actor: self.user(), detail, ..Remark::default() };
+        working.record(EventKind::Payment, Audience::Public, remark);
+        Ok(())
+    }
+
+    /// An amount above zero in the order's currency, in minor units.
+    fn minor(&self, working: &Working<'_>, amount: Money) -> Result<i64, Refusal> {
+        let currency = working.order.head.currency;
+        if amount.currency != currency {
+            let message = format!("the order is in {}", currency.code());
+            return Err(Refusal::invalid("amount.currency", message));
+        }
+        if amount.minor <= 0 {
+            return Err(Refusal::invalid("amount.amount", "the amount must be above zero"));
+        }
+        Ok(amount.minor)
+    }
+
+    fn add_note(&self, working: &mut Working<'_>, body: &str, audience: Audience) -> Result<(), Refusal> {
+        self.permit(
+            working,
+            match audience {
+                Audience::Staff => Operation::NoteToStaff,
+                Audience::Provider => Operation::NoteToProvider,
+                Audience::Public => Operation::NoteToPublic,
+            },
+        )?;
+        let body = FreeText { path: "body", most: limits::NOTE }.required(body)?;
+        let (id, created_at) = (working.mint.id(), working.mint.now());
+        working.order.notes.push(Note { id, body, audience, author: self.user(), created_at });
+        let remark = Remark { actor: self.user(), detail: Some(Detail::Note { id }), ..Remark::default() };
+        working.record(EventKind::Note, audience, remark);
+        Ok(())
+    }
+}
+
+/// Named lines must be the order's own.
+fn check_items(order: &Order, input: &Transition) -> Result<(), Refusal> {
+    match &input.items {
+        None => Ok(()),
+        Some(ids) if ids.is_empty() => Err(Refusal::invalid("items", "name at least one item, or none at all")),
+        Some(ids) => match ids.iter().find(|id| order.items.iter().all(|item| item.id != **id)) {
+            Some(_) => Err(Refusal::NotFound { what: "item" }),
+            None => Ok(()),
+        },
+    }
+}
+
+/// The input with its texts trimmed and everything there that the row needs.
+fn supplied(input: &Transition, needs: &[Need], number: OrderNumber) -> Result<Transition, Refusal> {
+    let mut input = input.clone();
+    input.reason = match needs.contains(&Need::Reason) {
+        true => Some(needed_reason(&input.action, input.reason.as_deref())?),
+        false => FreeText { path: "reason", most: limits::REASON }.optional(input.reason.as_deref())?,
+    };
+    input.error = match (needs.contains(&Need::Error), input.error.take()) {
+        (true, Some(failure)) => Some(checked_failure(&failure)?),
+        (true, None) => return Err(Refusal::invalid("error", "say what failed: category and message")),
+        (false, Some(_)) => return Err(Refusal::invalid("error", "this action takes no error")),
+        (false, None) => None,
+    };
+    if needs.contains(&Need::Number) && input.number != Some(number) {
+        return Err(Refusal::invalid("number", "type the order's number again to confirm"));
+    }
+    Ok(input)
+}
+
+fn needed_reason(action: &str, reason: Option<&str>) -> Result<String, Refusal> {
+    FreeText { path: "reason", most: limits::REASON }
+        .optional(reason)?
+        .ok_or_else(|| Refusal::MissingReason { action: action.to_owned() })
+}
+
+fn checked_failure(failure: &Failure) -> Result<Failure, Refusal> {
+    let traceback = FreeText { path: "error.traceback", most: limits::TRACEBACK };
+    Ok(Failure {
+        category: failure.category,
+        message: FreeText { path: "error.message", most: limits::MESSAGE }.required(&failure.message)?,
+        traceback: traceback.optional(failure.traceback.as_deref())?,
+    })
+}
+
+/// Moves the order: status, times, the row's effects, one event; refunds follow as events of their own.
+fn advance(
+    working: &mut Working<'_>,
+    facts: &Facts,
+    row: &workflow::Transition,
+    to: &str,
+    input: &Transition,
+    actor: Option<UserId>,
+) -> Result<(), Refusal> {
+    let workflow = working.workflow;
+    let from = working.order.head.status.clone();
+    let public = |code: &str| workflow.status(code).map(Status::public_code);
+    let moves_in_public = public(&from) != public(to);
+    if let Some(status) = workflow.status(to) {
+        enter(working, status);
+    }
+    effect::run(working, facts, &row.effects, input)?;
+    effect::follow_stage(working);
+    let audience = if moves_in_public { Audience::Public } else { Audience::Provider };
+    let remark = Remark {
+        action: Some(input.action.clone()),
+        from: Some(from),
+        to: Some(to.to_owned()),
+        actor,
+        reason: input.reason.clone(),
+        reason_public: row.effects.contains(&workflow::Effect::NotifyConsumer),
+        detail: None,
+    };
+    working.record(EventKind::StatusChanged, audience, remark);
+    if row.effects.contains(&workflow::Effect::RefundPayments) && working.order.head.paid > 0 {
+        effect::refund(working, None, None, input.reason.as_deref(), actor)?;
+    }
+    Ok(())
+}
+
+/// Puts the order into a status and keeps its times true.
+pub(super) fn enter(working: &mut Working<'_>, status: &Status) {
+    let now = working.mint.now();
+    let head = &mut working.order.head;
+    head.status = status.code.clone();
+    head.category = status.category;
+    head.status_changed_at = now;
+    head.completed_at = match status.category {
+        Category::Draft | Category::Pending | Category::InProgress => None,
+        Category::Succeeded | Category::Failed | Category::Cancelled => Some(now),
+        Category::Closed | Category::Archived => head.completed_at.or(Some(now)),
+    };
+}
+

@@ -1,0 +1,135 @@
+//! The outcome of a rule: an order before and after, and what happened. The store writes the
+//! difference in one transaction.
+
+use super::{Item, Order, Particulars};
+use crate::{
+    event::{Audience, Detail, Event, EventKind, Facet},
+    id::UserId,
+    mint::Mint,
+    workflow::Definition,
+};
+
+/// A change that the rules allow. Its fields cannot be set outside this module's parents, so an
+/// illegal or unauthorised write does not compile.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    before: Option<Order>,
+    after: Order,
+    particulars: Option<Particulars>,
+    events: Vec<Event>,
+}
+
+impl Decision {
+    /// The order as it was loaded; none when it is new.
+    pub fn before(&self) -> Option<&Order> {
+        self.before.as_ref()
+    }
+
+    /// The order as it will be.
+    pub fn after(&self) -> &Order {
+        &self.after
+    }
+
+    /// What is written once, with a new order.
+    pub fn particulars(&self) -> Option<&Particulars> {
+        self.particulars.as_ref()
+    }
+
+    /// What happened, in order, at least one event.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The version that the stored order must still have.
+    pub fn expected_version(&self) -> Option<i64> {
+        self.before.as_ref().map(|order| order.head.version)
+    }
+}
+
+/// A decision in the making: the order as it becomes, and the events so far.
+pub(super) struct Working<'a> {
+    before: Option<Order>,
+    pub(super) order: Order,
+    particulars: Option<Particulars>,
+    events: Vec<Event>,
+    facet: Option<Facet>,
+    pub(super) workflow: &'a Definition,
+    pub(super) mint: &'a mut Mint,
+}
+
+/// What an event says that the order's columns do not.
+#[derive(Default)]
+pub(super) struct Remark {
+    pub action: Option<String>,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub actor: Option<UserId>,
+    pub reason: Option<String>,
+    pub reason_public: bool,
+    pub detail: Option<Detail>,
+}
+
+impl<'a> Working<'a> {
+    /// Begins with a stored order.
+    pub(super) fn on(order: &Order, workflow: &'a Definition, mint: &'a mut Mint) -> Working<'a> {
+        Working {
+            before: Some(order.clone()),
+            facet: Some(order.head.facet(workflow)),
+            order: order.clone(),
+            particulars: None,
+            events: Vec::new(),
+            workflow,
+            mint,
+        }
+    }
+
+    /// Begins with an order that does not exist yet; its version must be zero.
+    pub(super) fn new(
+        order: Order,
+        particulars: Particulars,
+        workflow: &'a Definition,
+        mint: &'a mut Mint,
+    ) -> Working<'a> {
+        let (before, facet, events) = (None, None, Vec::new());
+        Working { before, facet, order, particulars: Some(particulars), events, workflow, mint }
+    }
+
+    /// Appends an event: one version further, `before` joined to the last `after`.
+    pub(super) fn record(&mut self, kind: EventKind, audience: Audience, remark: Remark) {
+        self.order.head.version += 1;
+        self.order.head.updated_at = self.mint.now();
+        let after = self.order.head.facet(self.workflow);
+        self.events.push(Event {
+            id: self.mint.id(),
+            order: self.order.head.id,
+            version: self.order.head.version,
+            kind,
+            action: remark.action,
+            from: remark.from,
+            to: remark.to,
+            actor: remark.actor,
+            reason: remark.reason,
+            reason_public: remark.reason_public,
+            audience,
+            detail: remark.detail,
+            before: self.facet.replace(after.clone()),
+            after: Some(after),
+            at: self.mint.now(),
+        });
+    }
+
+    /// The lines that a step concerns: those named, or all.
+    pub(super) fn items(&mut self, chosen: Option<&[crate::id::ItemId]>) -> impl Iterator<Item = &mut Item> {
+        self.order.items.iter_mut().filter(move |item| chosen.is_none_or(|ids| ids.contains(&item.id)))
+    }
+
+    /// The finished decision.
+    pub(super) fn finish(self) -> Decision {
+        Decision {
+            before: self.before,
+            after: self.order,
+            particulars: self.particulars,
+            events: self.events,
+        }
+    }
+}

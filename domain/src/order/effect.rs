@@ -1,0 +1,364 @@
+//! What else a transition does: a closed set, run in the same decision and saved in the same
+//! transaction.
+
+use super::{
+    Attempt, Facts, Invoice, InvoiceState, ItemStatus, Order, OrderKind, Outcome, Refund, Resource,
+    ResourceState, Transition,
+    decision::{Remark, Working},
+    pricing,
+};
+use crate::{
+    event::{Audience, Detail, EventKind},
+    id::{ItemId, PaymentId, UserId},
+    money::Money,
+    refusal::Refusal,
+    workflow::{Definition, Effect, Origin},
+};
+
+/// Runs a row's effects in their order.
+pub(super) fn run(
+    working: &mut Working<'_>,
+    facts: &Facts,
+    effects: &[Effect],
+    input: &Transition,
+) -> Result<(), Refusal> {
+    let chosen = input.items.as_deref();
+    for effect in effects {
+        match effect {
+            Effect::OpenAttempt => open_attempts(working, facts, chosen)?,
+            Effect::CloseAttemptOk => close_attempts_ok(working),
+            Effect::CloseAttemptFailed => close_attempts_failed(working, input),
+            Effect::ActivateItems => activate_items(working),
+            Effect::TerminateItems => terminate_items(working),
+            Effect::ResetItems => reset_items(working),
+            Effect::CancelItems => cancel_items(working),
+            Effect::FreezePrices => freeze_prices(working, facts)?,
+            Effect::OpenInvoice => open_invoice(working),
+            Effect::IssueInvoice => issue_invoice(working),
+            Effect::CancelInvoice => cancel_invoice(working),
+            // Refunds are events of their own and follow the change of status; a reason that the
+            // customer is told is part of its event.
+            Effect::RefundPayments | Effect::NotifyConsumer => {}
+        }
+    }
+    Ok(())
+}
+
+/// The stage that the last failed attempt was in; where there is none, the first status that an
+/// attempt can fail in.
+pub(super) fn failed_stage(order: &Order, workflow: &Definition) -> String {
+    let failed = order.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Failed);
+    let stage = failed
+        .max_by_key(|attempt| attempt.ended_at)
+        .map(|attempt| attempt.stage.clone())
+        .filter(|stage| workflow.status(stage).is_some());
+    let first = || {
+        let row = workflow.transitions.iter().find(|row| row.effects.contains(&Effect::CloseAttemptFailed));
+        match row.map(|row| &row.from) {
+            Some(Origin::Statuses(codes)) => codes.first().cloned(),
+            _ => None,
+        }
+    };
+    stage.or_else(first).unwrap_or_else(|| order.head.status.clone())
+}
+
+/// A running attempt's stage is the status that the order is in.
+pub(super) fn follow_stage(working: &mut Working<'_>) {
+    let Order { head, attempts, .. } = &mut working.order;
+    for attempt in attempts.iter_mut().filter(|attempt| attempt.outcome == Outcome::Running) {
+        attempt.stage.clone_from(&head.status);
+    }
+}
+
+fn open_attempts(
+    working: &mut Working<'_>,
+    facts: &Facts,
+    chosen: Option<&[ItemId]>,
+) -> Result<(), Refusal> {
+    let workable = [ItemStatus::Pending, ItemStatus::Failed];
+    let ids: Vec<ItemId> =
+        working.items(chosen).filter(|item| workable.contains(&item.status)).map(|item| item.id).collect();
+    let now = working.mint.now();
+    for id in ids {
+        let attempt_id = working.mint.id();
+        let attempts = &mut working.order.attempts;
+        let number = attempts.iter().filter(|attempt| attempt.item == id).map(|attempt| attempt.number).max();
+        attempts.push(Attempt {
+            id: attempt_id,
+            item: id,
+            number: number.unwrap_or(0) + 1,
+            stage: working.order.head.status.clone(),
+            outcome: Outcome::Running,
+            started_at: now,
+            ended_at: None,
+            failure: None,
+        });
+        begin_resource(working, facts, id)?;
+        for item in working.items(Some(&[id])) {
+            item.status = ItemStatus::Provisioning;
+        }
+    }
+    Ok(())
+}
+
+/// CREATE brings a resource into being on the first attempt; UPDATE and TERMINATE work on theirs.
+fn begin_resource(working: &mut Working<'_>, facts: &Facts, id: ItemId) -> Result<(), Refusal> {
+    let state = match working.order.head.kind {
+        OrderKind::Create => ResourceState::Creating,
+        OrderKind::Update => ResourceState::Updating,
+        OrderKind::Terminate => ResourceState::Terminating,
+        OrderKind::Sale => return Ok(()),
+    };
+    let now = working.mint.now();
+    let new_id = working.mint.id();
+    let Order { head, items, resources, .. } = &mut working.order;
+    let Some(item) = items.iter_mut().find(|item| item.id == id) else { return Ok(()) };
+    if let Some(resource) = resources.iter_mut().find(|resource| Some(resource.id) == item.resource) {
+        if !matches!(resource.state, ResourceState::Erred) || resource.previous_state.is_none() {
+            resource.previous_state = Some(resource.state);
+        }
+        resource.state = state;
+        resource.updated_at = now;
+        return Ok(());
+    }
+    let product = item.product.and_then(|id| facts.products.get(&id));
+    let product = product.ok_or_else(|| {
+        Refusal::invalid("items", format!("the product of `{}` has left the catalogue", item.name))
+    })?;
+    item.resource = Some(new_id);
+    resources.push(Resource {
+        id: new_id,
+        product: product.id,
+        provider: head.parties.provider,
+        customer: head.parties.customer,
+        name: item.name.clone(),
+        state,
+        previous_state: None,
+        backend_id: None,
+        created_at: now,
+        updated_at: now,
+    });
+    Ok(())
+}
+
+/// Ends the running attempts and returns the items they were for.
+fn end_attempts(working: &mut Working<'_>, end: impl Fn(&mut Attempt)) -> Vec<ItemId> {
+    let now = working.mint.now();
+    let running = working.order.attempts.iter_mut().filter(|a| a.outcome == Outcome::Running);
+    running
+        .map(|attempt| {
+            attempt.ended_at = Some(now);
+            end(attempt);
+            attempt.item
+        })
+        .collect()
+}
+
+/// Sets the state of the resources of some items, as a function of the state they are in.
+fn move_resources(
+    working: &mut Working<'_>,
+    items: &[ItemId],
+    next: impl Fn(OrderKind, &Resource) -> ResourceState,
+) {
+    let now = working.mint.now();
+    let Order { head, items: lines, resources, .. } = &mut working.order;
+    let concerned = lines.iter().filter(|item| items.contains(&item.id)).filter_map(|item| item.resource);
+    for id in concerned {
+        for resource in resources.iter_mut().filter(|resource| resource.id == id) {
+            resource.state = next(head.kind, resource);
+            resource.updated_at = now;
+        }
+    }
+}
+
+fn close_attempts_ok(working: &mut Working<'_>) {
+    let items = end_attempts(working, |attempt| attempt.outcome = Outcome::Succeeded);
+    move_resources(working, &items, |kind, _| match kind {
+        OrderKind::Terminate => ResourceState::Terminated,
+        OrderKind::Create | OrderKind::Update | OrderKind::Sale => ResourceState::Ok,
+    });
+}
+
+fn close_attempts_failed(working: &mut Working<'_>, input: &Transition) {
+    let items = end_attempts(working, |attempt| {
+        attempt.outcome = Outcome::Failed;
+        attempt.failure.clone_from(&input.error);
+    });
+    move_resources(working, &items, |kind, resource| match (kind, &resource.backend_id) {
+        (OrderKind::Create, None) => ResourceState::Terminated,
+        (OrderKind::Create, Some(_)) | (OrderKind::Update, _) => ResourceState::Erred,
+        (OrderKind::Terminate | OrderKind::Sale, _) => ResourceState::Ok,
+    });
+    for item in working.items(Some(&items)) {
+        item.status = ItemStatus::Failed;
+    }
+}
+
+fn activate_items(working: &mut Working<'_>) {
+    let ended = [ItemStatus::Cancelled, ItemStatus::Terminated];
+    let kind = working.order.head.kind;
+    for item in working.items(None).filter(|item| !ended.contains(&item.status)) {
+        item.status = match kind {
+            OrderKind::Terminate => ItemStatus::Terminated,
+            OrderKind::Create | OrderKind::Update | OrderKind::Sale => ItemStatus::Active,
+        };
+    }
+}
+
+fn terminate_items(working: &mut Working<'_>) {
+    let active = |item: &&mut super::Item| item.status == ItemStatus::Active;
+    let ids: Vec<ItemId> = working.items(None).filter(active).map(|item| item.id).collect();
+    move_resources(working, &ids, |_, _| ResourceState::Terminated);
+    for item in working.items(Some(&ids)) {
+        item.status = ItemStatus::Terminated;
+    }
+}
+
+/// Back to the start, except what was terminated: that stays so.
+fn reset_items(working: &mut Working<'_>) {
+    end_attempts(working, |attempt| attempt.outcome = Outcome::Abandoned);
+    for item in working.items(None).filter(|item| item.status != ItemStatus::Terminated) {
+        item.status = ItemStatus::Pending;
+    }
+}
+
+fn cancel_items(working: &mut Working<'_>) {
+    end_attempts(working, |attempt| attempt.outcome = Outcome::Abandoned);
+    let ended = [ItemStatus::Cancelled, ItemStatus::Terminated];
+    let open = |item: &&mut super::Item| !ended.contains(&item.status);
+    let ids: Vec<ItemId> = working.items(None).filter(open).map(|item| item.id).collect();
+    move_resources(working, &ids, |kind, resource| match kind {
+        OrderKind::Create => ResourceState::Terminated,
+        OrderKind::Update | OrderKind::Terminate | OrderKind::Sale => {
+            resource.previous_state.unwrap_or(resource.state)
+        }
+    });
+    for item in working.items(Some(&ids)) {
+        item.status = ItemStatus::Cancelled;
+    }
+}
+
+/// Takes today's catalogue prices; from now on the order keeps them.
+fn freeze_prices(working: &mut Working<'_>, facts: &Facts) -> Result<(), Refusal> {
+    for item in &mut working.order.items {
+        if let Some(product) = item.product.and_then(|id| facts.products.get(&id)) {
+            item.unit_price = product.unit_price;
+            item.tax_rate = product.tax_rate;
+        }
+    }
+    pricing::price_order(&mut working.order)?;
+    working.order.head.placed_at = Some(working.mint.now());
+    Ok(())
+}
+
+pub(super) fn open_invoice(working: &mut Working<'_>) {
+    let total = working.order.head.total;
+    if let Some(invoice) = working.order.invoice.as_mut().filter(|i| i.state != InvoiceState::Cancelled) {
+        invoice.total = total;
+        return settle_invoice(working);
+    }
+    let (id, now) = (working.mint.id(), working.mint.now());
+    working.order.invoice = Some(Invoice {
+        id,
+        number: format!("INV-{}", working.mint.number()),
+        state: InvoiceState::Open,
+        total,
+        opened_at: now,
+        issued_at: None,
+        paid_at: None,
+        cancelled_at: None,
+    });
+    settle_invoice(working);
+}
+
+fn issue_invoice(working: &mut Working<'_>) {
+    if working.order.invoice.is_none() {
+        open_invoice(working);
+    }
+    let now = working.mint.now();
+    if let Some(invoice) = &mut working.order.invoice {
+        invoice.issued_at.get_or_insert(now);
+        if invoice.state == InvoiceState::Open {
+            invoice.state = InvoiceState::Issued;
+        }
+    }
+}
+
+fn cancel_invoice(working: &mut Working<'_>) {
+    let now = working.mint.now();
+    let ended = [InvoiceState::Cancelled, InvoiceState::Refunded];
+    if let Some(invoice) = working.order.invoice.as_mut().filter(|i| !ended.contains(&i.state)) {
+        invoice.state = InvoiceState::Cancelled;
+        invoice.cancelled_at = Some(now);
+    }
+}
+
+/// An invoice is paid as soon as payments cover it, and refunded once all of it has gone back.
+pub(super) fn settle_invoice(working: &mut Working<'_>) {
+    let now = working.mint.now();
+    let Order { head, invoice, refunds, .. } = &mut working.order;
+    let Some(invoice) = invoice else { return };
+    match invoice.state {
+        InvoiceState::Open | InvoiceState::Issued if head.paid >= invoice.total => {
+            invoice.state = InvoiceState::Paid;
+            invoice.paid_at = Some(now);
+        }
+        InvoiceState::Paid if head.paid <= 0 && !refunds.is_empty() => invoice.state = InvoiceState::Refunded,
+        InvoiceState::Paid if head.paid < invoice.total => {
+            invoice.state = if invoice.issued_at.is_some() { InvoiceState::Issued } else { InvoiceState::Open };
+            invoice.paid_at = None;
+        }
+        _ => {}
+    }
+}
+
+/// Gives money back through the manual gateway, which can refund whatever it took: the newest
+/// payments first, or one payment only. One event per payment touched.
+pub(super) fn refund(
+    working: &mut Working<'_>,
+    minor: Option<i64>,
+    payment: Option<PaymentId>,
+    reason: Option<&str>,
+    actor: Option<UserId>,
+) -> Result<(), Refusal> {
+    let left: Vec<(PaymentId, i64)> = refundable(&working.order, payment)?;
+    let available: i64 = left.iter().map(|(_, minor)| minor).sum();
+    let mut open = minor.unwrap_or(available);
+    if available == 0 || open > available {
+        let most = Money::new(available, working.order.head.currency);
+        let message = format!("at most {} {} can be refunded", most.decimal(), most.currency.code());
+        return Err(Refusal::invalid("amount", message));
+    }
+    for (payment, left) in left {
+        let amount = left.min(open);
+        if amount == 0 {
+            continue;
+        }
+        open -= amount;
+        let (id, recorded_at) = (working.mint.id(), working.mint.now());
+        let reason = reason.map(str::to_owned);
+        let refund = Refund { id, payment, amount, reason: reason.clone(), recorded_by: actor, recorded_at };
+        working.order.refunds.push(refund);
+        working.order.head.paid -= amount;
+        settle_invoice(working);
+        let amount = Money::new(amount, working.order.head.currency);
+        let detail = Some(Detail::Refund { id, amount });
+        let remark = Remark { actor, reason, detail, ..Remark::default() };
+        working.record(EventKind::Refund, Audience::Public, remark);
+    }
+    Ok(())
+}
+
+/// What is left of the payments, newest first.
+fn refundable(order: &Order, only: Option<PaymentId>) -> Result<Vec<(PaymentId, i64)>, Refusal> {
+    if only.is_some_and(|id| order.payments.iter().all(|payment| payment.id != id)) {
+        return Err(Refusal::NotFound { what: "payment" });
+    }
+    let wanted = order.payments.iter().rev().filter(|payment| only.is_none_or(|id| payment.id == id));
+    Ok(wanted
+        .map(|payment| {
+            let refunds = order.refunds.iter().filter(|refund| refund.payment == payment.id);
+            (payment.id, payment.amount - refunds.map(|refund| refund.amount).sum::<i64>())
+        })
+        .collect())
+}

@@ -1,0 +1,143 @@
+//! What a list or a live subscription is narrowed to, and what an event means to it.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    actor::{Grant, standing},
+    event::{Event, EventKind, Facet},
+    id::{OrganizationId, UserId},
+    money::Currency,
+    permission::{self, Field},
+    role::RoleSet,
+    workflow::Category,
+};
+
+/// Conditions on an order; all that are set must hold. None means "do not care", an empty list means
+/// "nothing matches".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Workflow codes.
+    pub workflow: Option<Vec<String>>,
+    /// Status codes, as the viewer sees them: public ones for buyers.
+    pub status: Option<Vec<String>>,
+    /// Categories of the status.
+    pub category: Option<Vec<Category>>,
+    /// Customers.
+    pub customer: Option<Vec<OrganizationId>>,
+    /// Providers.
+    pub provider: Option<Vec<OrganizationId>>,
+    /// Customer-service representatives.
+    pub csr: Option<Vec<UserId>>,
+    /// Delivery agents.
+    pub agent: Option<Vec<UserId>>,
+    /// Currency of the amounts.
+    pub currency: Option<Currency>,
+    /// Created at or after.
+    pub created_from: Option<DateTime<Utc>>,
+    /// Created before.
+    pub created_until: Option<DateTime<Utc>>,
+    /// Status changed at or after.
+    pub changed_from: Option<DateTime<Utc>>,
+    /// Status changed before.
+    pub changed_until: Option<DateTime<Utc>>,
+    /// Deleted orders instead of the others; for those who may see them.
+    pub deleted: bool,
+}
+
+impl Filter {
+    /// The condition that an event cannot be matched against, if any: live filters read only the
+    /// columns that events carry.
+    pub fn not_live(&self) -> Option<&'static str> {
+        let created = self.created_from.or(self.created_until);
+        let changed = self.changed_from.or(self.changed_until);
+        created.map(|_| "createdAt").or(changed.map(|_| "statusChangedAt"))
+    }
+
+    /// Whether archived orders are asked for by name; otherwise they are left out.
+    pub fn names_archived(&self) -> bool {
+        self.status.is_some() || self.category.as_ref().is_some_and(|c| c.contains(&Category::Archived))
+    }
+
+    /// Whether an order with these columns matches, for a viewer who sees internal statuses or not.
+    pub fn matches(&self, facet: &Facet, internal: bool) -> bool {
+        fn one_of<T: PartialEq>(wanted: &Option<Vec<T>>, value: Option<&T>) -> bool {
+            wanted.as_ref().is_none_or(|wanted| value.is_some_and(|value| wanted.contains(value)))
+        }
+        let status = if internal { &facet.status } else { &facet.public_status };
+        facet.deleted == self.deleted
+            && (facet.category != Category::Archived || self.names_archived())
+            && one_of(&self.workflow, Some(&facet.workflow))
+            && one_of(&self.status, Some(status))
+            && one_of(&self.category, Some(&facet.category))
+            && one_of(&self.customer, Some(&facet.parties.customer))
+            && one_of(&self.provider, Some(&facet.parties.provider))
+            && one_of(&self.csr, facet.parties.csr.as_ref())
+            && one_of(&self.agent, facet.parties.agent.as_ref())
+            && self.currency.is_none_or(|currency| currency == facet.currency)
+    }
+}
+
+/// What a subscriber watches, and with which rights.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// What the subscriber's memberships reach.
+    pub grants: Vec<Grant>,
+    /// The subscriber.
+    pub user: Option<UserId>,
+    /// What it asked for.
+    pub filter: Filter,
+}
+
+/// What an event means to one subscriber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// The order was created inside the list.
+    Created,
+    /// The order came into the list.
+    Entered,
+    /// Something about an order in the list changed.
+    Changed,
+    /// The order left the list.
+    Left,
+    /// The order was deleted and is gone for this viewer.
+    Removed,
+    /// Nothing this subscriber may know or asked for.
+    Nothing,
+}
+
+impl Watch {
+    /// The viewer's standing on an order with these columns, empty when it is out of scope.
+    fn standing(&self, facet: &Facet) -> RoleSet {
+        standing(&self.grants, self.user, &facet.parties, facet.deleted)
+    }
+
+    fn sees(&self, facet: Option<&Facet>) -> bool {
+        facet.is_some_and(|facet| {
+            let standing = self.standing(facet);
+            !standing.is_empty() && self.filter.matches(facet, Field::InternalStatus.shows(standing))
+        })
+    }
+}
+
+/// What an event means to a subscriber: decided from the event alone, so that a stream resumes
+/// anywhere without memory of its subscriber.
+pub fn sight(watch: &Watch, event: &Event) -> Sight {
+    let (before, after) = (watch.sees(event.before.as_ref()), watch.sees(event.after.as_ref()));
+    match (before, after) {
+        (false, false) => Sight::Nothing,
+        (false, true) if event.kind == EventKind::Created => Sight::Created,
+        (false, true) => Sight::Entered,
+        (true, false) if event.kind == EventKind::Deleted => Sight::Removed,
+        (true, false) => Sight::Left,
+        (true, true) if readable(watch, event) => Sight::Changed,
+        (true, true) => Sight::Nothing,
+    }
+}
+
+/// Whether the event itself, not only the order, is for this viewer's eyes.
+fn readable(watch: &Watch, event: &Event) -> bool {
+    event
+        .after
+        .as_ref()
+        .is_some_and(|facet| permission::covers(permission::reads(event.audience), watch.standing(facet)))
+}

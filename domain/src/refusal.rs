@@ -1,0 +1,126 @@
+//! Every "no" the business can say. Codes are part of the API and never change.
+
+use crate::workflow::Guard;
+
+/// Why a command was refused. Nothing has changed when one is returned.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is not there, or the viewer may not see it: both read the same.
+    #[error("there is no such {what}")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// The workflow knows no such action from the order's status.
+    #[error("`{action}` is not possible while the order is `{from}`; possible now: {}", list(allowed))]
+    IllegalTransition {
+        /// The action asked for.
+        action: String,
+        /// The order's status as the viewer sees it.
+        from: String,
+        /// What this viewer may do instead.
+        allowed: Vec<String>,
+    },
+    /// The action exists, but not for this viewer.
+    #[error("your role may not `{action}` this order; you may: {}", list(allowed))]
+    NotPermitted {
+        /// The action asked for.
+        action: String,
+        /// What this viewer may do instead.
+        allowed: Vec<String>,
+    },
+    /// Somebody else changed the order first.
+    #[error("the order has moved on: expected version {expected}, it is now {actual}; read it again")]
+    VersionConflict {
+        /// The version the caller had seen.
+        expected: i64,
+        /// The version the order has.
+        actual: i64,
+    },
+    /// The action wants a reason, and it was missing or blank.
+    #[error("`{action}` needs a reason")]
+    MissingReason {
+        /// The action asked for.
+        action: String,
+    },
+    /// A condition of the workflow does not hold.
+    #[error("{}", .0.sentence())]
+    GuardFailed(Block),
+    /// A value is not acceptable.
+    #[error("{message}")]
+    Validation {
+        /// Where in the input, outermost first.
+        path: Vec<String>,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// The lines of one order must share provider, workflow and currency.
+    #[error("all lines of an order share one {what}; place one order for each")]
+    MixedOrder {
+        /// What they do not share.
+        what: &'static str,
+    },
+    /// The customer has another order with this reference.
+    #[error("the customer already has an order with the external reference `{reference}`")]
+    DuplicateReference {
+        /// The reference.
+        reference: String,
+    },
+}
+
+/// What stands in the way of an action that is otherwise open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// A guard named by the workflow.
+    Guard(Guard),
+    /// Cancelling would keep the customer's money.
+    UnrefundedPayment,
+    /// The order is deleted.
+    Deleted,
+}
+
+impl Block {
+    /// The name in `GuardFailed.guard` and `AvailableAction.blockedBy`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Block::Guard(guard) => guard.name(),
+            Block::UnrefundedPayment => "unrefunded_payment",
+            Block::Deleted => "deleted",
+        }
+    }
+
+    /// What must hold, and the way out.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Block::Guard(guard) => guard.sentence(),
+            Block::UnrefundedPayment => "the order holds payments: refund them, or say keepCredit: true",
+            Block::Deleted => "the order is deleted; an administrator can restore it",
+        }
+    }
+}
+
+impl Refusal {
+    /// A [`Refusal::Validation`] at one place; `path` may be dotted.
+    pub fn invalid(path: &str, message: impl Into<String>) -> Refusal {
+        Refusal::Validation { path: path.split('.').map(str::to_owned).collect(), message: message.into() }
+    }
+
+    /// The stable code: the error's type name in UPPER_SNAKE.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::NotFound { .. } => "NOT_FOUND",
+            Refusal::IllegalTransition { .. } => "ILLEGAL_TRANSITION",
+            Refusal::NotPermitted { .. } => "NOT_PERMITTED",
+            Refusal::VersionConflict { .. } => "VERSION_CONFLICT",
+            Refusal::MissingReason { .. } => "MISSING_REASON",
+            Refusal::GuardFailed(_) => "GUARD_FAILED",
+            Refusal::Validation { .. } => "VALIDATION",
+            Refusal::MixedOrder { .. } => "MIXED_ORDER",
+            Refusal::DuplicateReference { .. } => "DUPLICATE_REFERENCE",
+        }
+    }
+}
+
+fn list(actions: &[String]) -> String {
+    if actions.is_empty() { "nothing".to_owned() } else { actions.join(", ") }
+}

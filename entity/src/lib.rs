@@ -1,0 +1,20 @@
+//! The rows: what each table holds, as SeaORM models, one file per table.
+//! May use sea_orm alone; only the store uses it, and translates to and from the domain.
+//! Never a rule, a default or a hook: codes stay text here, and the tables are made by `migration`.
+
+pub mod attempt;
+pub mod event;
+pub mod idempotency;
+pub mod invoice;
+pub mod membership;
+pub mod note;
+pub mod order;
+pub mod order_item;
+pub mod organization;
+pub mod payment;
+pub mod product;
+pub mod refund;
+pub mod resource;
+pub mod setting;
+pub mod user;
+pub mod workflow;

@@ -1,0 +1,32 @@
+//! The tables' history: one file per change, append-only, the same tables on SQLite and PostgreSQL.
+//! May use sea_orm_migration alone. Every `up` has a true `down`; each runs in one transaction on either database.
+//! Never imports `entity`: a past migration must not change its meaning when a row's type does.
+
+mod m20261121_000001_people;
+mod m20261121_000002_catalogue;
+mod m20261121_000003_orders;
+mod m20261121_000004_money;
+mod m20261121_000005_events;
+mod m20261121_000006_idempotency;
+mod shape;
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::{MigrationTrait, async_trait};
+
+/// Brings a database to this version of the tables, or back.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_people::Migration),
+            Box::new(m20261121_000002_catalogue::Migration),
+            Box::new(m20261121_000003_orders::Migration),
+            Box::new(m20261121_000004_money::Migration),
+            Box::new(m20261121_000005_events::Migration),
+            Box::new(m20261121_000006_idempotency::Migration),
+        ]
+    }
+}
