@@ -1,1 +1,6 @@
+//! Ordo: an order-management backend. `main` reads arguments, [`app`] holds what lives as long as the
+//! process, and the rooms are as ARCHITECTURE.md draws them.
+//! Public so that the integration tests and the load binaries boot the very same program.
 
+pub mod error;
+pub mod store;

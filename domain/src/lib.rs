@@ -19,6 +19,7 @@
 //!    they watch.
 
 pub mod actor;
+pub mod book;
 pub mod event;
 pub mod id;
 pub mod mint;

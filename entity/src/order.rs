@@ -36,8 +36,8 @@ pub struct Model {
     pub expires_on: Option<Date>,
     /// Soft deletion; such an order refuses every action and is never `listed`.
     pub deleted_at: Option<DateTimeUtc>,
-    /// Neither archived nor deleted, therefore in the default lists. Filter by the bare column (`WHERE
-    /// listed`), or SQLite misses its indexes.
+    /// Neither archived nor deleted, therefore in the default lists. A query says `WHERE listed`, in this very
+    /// word: see the indexes in `migration`.
     pub listed: bool,
     pub customer_id: Uuid,
     pub provider_id: Uuid,

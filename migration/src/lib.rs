@@ -1,5 +1,5 @@
 //! The tables' history: one file per change, append-only, the same tables on SQLite and PostgreSQL.
-//! May use sea_orm_migration alone. Every `up` has a true `down`; each runs in one transaction on either database.
+//! May use sea_orm_migration alone. Every `up` has a true `down`, and runs in one transaction on either database.
 //! Never imports `entity`: a past migration must not change its meaning when a row's type does.
 
 mod m20261121_000001_people;

@@ -99,7 +99,7 @@ fn orders() -> TableCreateStatement {
 type Scope = (&'static str, Option<&'static str>, Option<&'static str>);
 
 const SCOPES: [Scope; 8] = [
-    // True of every order; but only a query that says so can use these, see `order_indexes`.
+    // True of every order, and said by lists of all orders alone: see `order_indexes`.
     ("all", None, Some("version > 0")),
     ("provider", Some("provider_id"), None),
     ("offering", Some("offering_id"), Some("offering_id IS NOT NULL")),
@@ -112,8 +112,8 @@ const SCOPES: [Scope; 8] = [
     ("agent", Some("agent_id"), Some("agent_id IS NOT NULL")),
 ];
 
-/// What a list is sorted by: its name, the columns that the query fixes, those it sorts by, which orders it holds.
-/// Ids are minted in the order of creation, so they sort by it.
+/// What a list is sorted by: its name, the columns that it fixes, those that it sorts by, and which orders are in
+/// it. Ids are minted in the order of creation, so they sort by it.
 type Sort = (
     &'static str,
     &'static [&'static str],
@@ -140,15 +140,15 @@ const SORTS: [Sort; 4] = [
 
 /// An index for every scope and sort, so that a page of any list is read from an index at any depth.
 ///
-/// PostgreSQL guesses that what it looks for is spread evenly, and would rather walk all orders by an index of its
-/// sort until enough of them pass the filter; for a customer whose orders are all old, that is the whole table. So
-/// no index but the right one may have the order that a query asks for:
-/// - sorted columns have their nulls on the other side than those of the primary key, although they have none: a
-///   query says `ORDER BY id DESC NULLS LAST` (or `ASC NULLS FIRST`). To SQLite that is the natural order;
-/// - those of all orders are kept from narrowed queries by a condition that only a query of all orders states.
+/// PostgreSQL takes what it looks for to be spread evenly, and likes to walk all orders in the order asked for
+/// until enough of them pass the filter: for a customer whose orders are all old, that is the whole table.
+/// Therefore only the right index has the order that a list asks for:
+/// - sorted columns have their nulls at the other end than in the primary key, although they hold none. A list
+///   says `ORDER BY id DESC NULLS LAST`, or `ASC NULLS FIRST`; on SQLite indexes are like that by nature;
+/// - the indexes of all orders demand `version > 0`, which a narrowed list does not say.
 ///
-/// SQLite uses an index of some orders only where the query repeats its condition in the same words: `listed`, not
-/// `listed = ?` or `listed IS TRUE`; `version > 0`, not `version > ?`.
+/// SQLite uses a partial index only where the query repeats its condition in the same words: `listed`, neither
+/// `listed = ?` nor `listed IS TRUE`.
 fn order_indexes(backend: DbBackend) -> Vec<String> {
     let nulls = if backend == DbBackend::Postgres {
         " NULLS FIRST"

@@ -66,10 +66,10 @@ fn unstamped() -> IndexCreateStatement {
         .take()
 }
 
-/// A cached block of ids per connection would tear id order from commit order far beyond what stamping
-/// expects, so the cache of one is said aloud. Every event is inserted once and updated once (its stamp), and
-/// the newest are the ones read: the default thresholds, a fifth of a large table, would leave them
-/// unvacuumed and the stamper's index bloated.
+/// With ids cached per connection, a later event of an order could get a smaller id than an earlier one, and
+/// stamping in the order of ids would swap them: so the cache of one is said aloud.
+/// Every event is inserted and then updated once, for its stamp; at the default thresholds, a fifth of the table,
+/// a large log would go unvacuumed for weeks, its visibility map stale and the stamper's index bloated.
 const TUNE_EVENTS: &str = "ALTER TABLE events ALTER COLUMN id SET CACHE 1, SET (\
      autovacuum_vacuum_scale_factor = 0.02, \
      autovacuum_vacuum_insert_scale_factor = 0.02, \

@@ -1,0 +1,69 @@
+//! Every workflow that the installation knows, each version that orders still follow.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    order::Filter,
+    workflow::{Category, Definition},
+};
+
+/// All workflow definitions, by code and version.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    versions: HashMap<String, Vec<Arc<Definition>>>,
+    codes: Vec<String>,
+}
+
+impl Book {
+    /// A book of these definitions, in the order in which they are listed to people.
+    pub fn new(definitions: impl IntoIterator<Item = Definition>) -> Book {
+        let mut book = Book::default();
+        for definition in definitions {
+            if !book.versions.contains_key(&definition.code) {
+                book.codes.push(definition.code.clone());
+            }
+            let versions = book.versions.entry(definition.code.clone()).or_default();
+            versions.push(Arc::new(definition));
+            versions.sort_by_key(|definition| definition.version);
+        }
+        book
+    }
+
+    /// The newest version of a workflow, which new orders follow.
+    pub fn newest(&self, code: &str) -> Option<&Arc<Definition>> {
+        self.versions.get(code)?.last()
+    }
+
+    /// The version that an order follows.
+    pub fn version(&self, code: &str, version: i32) -> Option<&Arc<Definition>> {
+        self.versions.get(code)?.iter().find(|definition| definition.version as i32 == version)
+    }
+
+    /// The newest version of every workflow.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Definition>> {
+        self.codes.iter().filter_map(|code| self.newest(code))
+    }
+
+    /// The statuses, as (workflow, code), that a filter reaches for a viewer who sees internal
+    /// statuses or not. A status identity is (workflow, code), whatever the version.
+    pub fn statuses(&self, filter: &Filter, internal: bool) -> Vec<(&str, &str)> {
+        let mut reached = Vec::new();
+        for definition in self.codes.iter().filter_map(|code| self.versions.get(code)).flatten() {
+            let workflow = definition.code.as_str();
+            if filter.workflow.as_ref().is_some_and(|wanted| !wanted.iter().any(|code| code == workflow)) {
+                continue;
+            }
+            for status in &definition.statuses {
+                let seen = if internal { status.code.as_str() } else { status.public_code() };
+                let wanted = filter.status.as_ref().is_none_or(|wanted| wanted.iter().any(|code| code == seen))
+                    && filter.category.as_ref().is_none_or(|wanted| wanted.contains(&status.category))
+                    && (status.category != Category::Archived || filter.names_archived());
+                let identity = (workflow, status.code.as_str());
+                if wanted && !reached.contains(&identity) {
+                    reached.push(identity);
+                }
+            }
+        }
+        reached
+    }
+}

@@ -1,0 +1,67 @@
+//! From text to a definition. Words that the product does not know are found here, by the types.
+
+use serde::de::DeserializeOwned;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue, Error, ValueDeserializer},
+};
+
+use super::{Fault, Faults, MAX_BYTES, check};
+use crate::workflow::{Definition, Status, Transition};
+
+/// Reads a definition and checks it.
+///
+/// # Errors
+/// Every fault: what is not readable, one fault per entry, with its line as place; if all is
+/// readable, what [`check`] finds.
+pub fn parse(text: &str) -> Result<Definition, Vec<Fault>> {
+    if text.len() > MAX_BYTES {
+        let message = format!("{} bytes; at most {MAX_BYTES} are allowed", text.len());
+        return Err(vec![Fault { place: "definition".to_owned(), message }]);
+    }
+    let definition: Definition = toml::from_str(text).map_err(|error| unreadable(text, error))?;
+    let faults = check(&definition);
+    if faults.is_empty() { Ok(definition) } else { Err(faults) }
+}
+
+/// What cannot be read, one fault per status and transition: serde stops at the first, and people
+/// want to mend a file in one go.
+fn unreadable(text: &str, first: Error) -> Vec<Fault> {
+    let Ok(document) = DeTable::parse(text) else { return vec![fault(text, &first)] };
+    let span = document.span();
+    let mut table = document.into_inner();
+    let mut errors = entries::<Status>(&mut table, "status");
+    errors.extend(entries::<Transition>(&mut table, "transition"));
+    errors.extend(attempt::<Definition>(Spanned::new(span, DeValue::Table(table))));
+    errors.sort_by_key(|error| error.span().map(|span| span.start));
+    let mut faults = Faults::default();
+    // Told are so many; the line of each is counted from the top.
+    for error in errors.iter().take(super::MAX_FAULTS) {
+        let Fault { place, message } = fault(text, error);
+        faults.add(place, message);
+    }
+    if errors.is_empty() {
+        faults.found.push(fault(text, &first));
+    }
+    faults.told()
+}
+
+/// The unreadable entries of an array of tables, which is taken out of its document.
+fn entries<T: DeserializeOwned>(table: &mut DeTable<'_>, key: &str) -> Vec<Error> {
+    let is_array = table.get(key).is_some_and(|value| value.get_ref().is_array());
+    let value = if is_array { table.remove(key) } else { None };
+    match value.map(Spanned::into_inner) {
+        Some(DeValue::Array(values)) => values.into_iter().filter_map(attempt::<T>).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn attempt<T: DeserializeOwned>(value: Spanned<DeValue<'_>>) -> Option<Error> {
+    T::deserialize(ValueDeserializer::from(value)).err()
+}
+
+fn fault(text: &str, error: &Error) -> Fault {
+    let start = error.span().map_or(0, |span| span.start.min(text.len()));
+    let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
+    Fault { place: format!("line {line}"), message: error.message().to_owned() }
+}

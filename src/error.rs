@@ -1,0 +1,85 @@
+//! The second of the two error enums: what can go wrong around a decision. Each edge translates it
+//! once, without a wildcard arm.
+
+use domain::refusal::Refusal;
+
+/// Why an operation has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The business says no.
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+    /// The idempotency key was used before, with another input.
+    #[error("this idempotency key was used before with another input; take a new key")]
+    IdempotencyMismatch,
+    /// Nobody is logged in.
+    #[error("log in first: send a bearer token")]
+    Unauthenticated,
+    /// Somebody is, but not with a role that may read this.
+    #[error("your roles do not open `{field}`")]
+    Forbidden {
+        /// The root field.
+        field: &'static str,
+    },
+    /// A value cannot be read at all: an id, a cursor, an argument.
+    #[error("{message}")]
+    BadInput {
+        /// The argument.
+        path: &'static str,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// The request asks for more than one answer may hold.
+    #[error("{0}")]
+    TooComplex(String),
+    /// A cursor of the live feed that cannot be served.
+    #[error("{message}")]
+    Cursor {
+        /// CURSOR_EXPIRED or CURSOR_INVALID.
+        code: &'static str,
+        /// What to do.
+        message: &'static str,
+    },
+    /// A live filter names a column that events do not carry.
+    #[error("a live filter cannot follow `{field}`; leave it out and filter on the client")]
+    LiveFilterUnsupported {
+        /// The field of `where`.
+        field: &'static str,
+    },
+    /// A random order number is in use already; the write is tried again with another.
+    #[error("internal error")]
+    NumberTaken,
+    /// Our fault. The text is for the log, never for an answer.
+    #[error("internal error")]
+    Internal(#[source] anyhow::Error),
+}
+
+impl Error {
+    /// A value that cannot be read.
+    pub fn bad_input(path: &'static str, message: impl Into<String>) -> Error {
+        Error::BadInput { path, message: message.into() }
+    }
+
+    /// Something that cannot be, seen from inside.
+    pub fn internal(what: impl Into<String>) -> Error {
+        Error::Internal(anyhow::anyhow!(what.into()))
+    }
+
+    /// The stable code, as documented in the README.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Refusal(refusal) => refusal.code(),
+            Error::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
+            Error::Unauthenticated => "UNAUTHENTICATED",
+            Error::Forbidden { .. } => "FORBIDDEN",
+            Error::BadInput { .. } => "BAD_USER_INPUT",
+            Error::TooComplex(_) => "TOO_COMPLEX",
+            Error::Cursor { code, .. } => code,
+            Error::LiveFilterUnsupported { .. } => "LIVE_FILTER_UNSUPPORTED",
+            Error::NumberTaken | Error::Internal(_) => "INTERNAL",
+        }
+    }
+}
+
+/// The result of anything that can go wrong.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

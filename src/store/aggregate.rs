@@ -1,0 +1,60 @@
+//! Orders with all that a decision may read or change, locked for the rest of the transaction.
+
+use domain::{
+    id::{OrderId, ResourceId},
+    order::Order,
+};
+use uuid::Uuid;
+
+use super::{
+    Reads, Tx,
+    order::{HEAD, read_head},
+    parts,
+    sql::Sql,
+};
+use crate::error::Result;
+
+impl Tx {
+    /// The orders, locked by ascending id so that two writers never wait for each other in a circle.
+    /// On SQLite the transaction is the only writer already. The number of statements does not
+    /// depend on the number of orders.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn orders(&self, ids: &[OrderId]) -> Result<Vec<Order>> {
+        let uuids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let mut sql = Sql::new(self.db(), "SELECT ");
+        sql.push(HEAD).push(" FROM orders o WHERE ").among("o.id", &uuids).push(" ORDER BY o.id");
+        if sql.is_postgres() {
+            sql.push(" FOR UPDATE");
+        }
+        let heads = sql.all(self.db(), read_head).await?;
+        if heads.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<OrderId> = heads.iter().map(|head| head.id).collect();
+        let mut items = parts::items(self, &ids).await?;
+        let mut attempts = parts::attempts(self, &ids).await?;
+        let mut invoices = parts::invoices(self, &ids).await?;
+        let mut payments = parts::payments(self, &ids).await?;
+        let mut refunds = parts::refunds(self, &ids).await?;
+        let resource_ids: Vec<ResourceId> =
+            items.values().flatten().filter_map(|item| item.resource).collect();
+        let resources = parts::resources(self, &resource_ids).await?;
+        let orders = heads.into_iter().map(|head| {
+            let items = items.remove(&head.id).unwrap_or_default();
+            let own = items.iter().filter_map(|item| resources.get(&item.resource?)).cloned().collect();
+            Order {
+                resources: own,
+                items,
+                attempts: attempts.remove(&head.id).unwrap_or_default(),
+                invoice: invoices.remove(&head.id),
+                payments: payments.remove(&head.id).unwrap_or_default(),
+                refunds: refunds.remove(&head.id).unwrap_or_default(),
+                notes: Vec::new(),
+                head,
+            }
+        });
+        Ok(orders.collect())
+    }
+}

@@ -1,0 +1,245 @@
+//! The log: events appended with the change they tell of, stamped with a dense position once they
+//! are committed, read from any position.
+
+use std::collections::HashMap;
+
+use domain::{
+    event::{Audience, Event, EventKind},
+    id::{EventId, OrderId},
+};
+use entity::event;
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    EntityTrait,
+};
+use uuid::Uuid;
+
+use super::{
+    Reads, Store, Tx,
+    sql::{Row, Sql, to_json},
+};
+use crate::error::Result;
+
+/// An event at its position in the log.
+#[derive(Clone, Debug)]
+pub struct Logged {
+    /// Dense, from 1, in commit order per order. None on PostgreSQL until it is stamped.
+    pub seq: Option<i64>,
+    /// The event.
+    pub event: Event,
+}
+
+/// A place in the log: the position and id of an event, or the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Position, zero before the first event.
+    pub seq: i64,
+    /// The event's id, by which a restored backup is told from the log it was taken of.
+    pub event: EventId,
+}
+
+impl Position {
+    /// Before the first event.
+    pub const START: Position = Position { seq: 0, event: EventId(Uuid::nil()) };
+}
+
+const SUBJECT: &str = "ORDER";
+
+const COLUMNS: &str = "SELECT seq, uid, subject_id, subject_version, kind, action, from_status, \
+    to_status, actor_id, reason, reason_public, audience, detail, before, after, at FROM events";
+
+fn read(row: &mut Row<'_>) -> Result<Logged> {
+    let seq = row.get()?;
+    let event = Event {
+        id: row.id()?,
+        order: row.id()?,
+        version: row.get()?,
+        kind: row.named(EventKind::parse)?,
+        action: row.get()?,
+        from: row.get()?,
+        to: row.get()?,
+        actor: row.maybe_id()?,
+        reason: row.get()?,
+        reason_public: row.get()?,
+        audience: row.named(Audience::parse)?,
+        detail: row.maybe_json()?,
+        before: row.maybe_json()?,
+        after: row.maybe_json()?,
+        at: row.get()?,
+    };
+    Ok(Logged { seq, event })
+}
+
+/// Appends events in their order. On SQLite, where writers follow each other, they get their
+/// position at once; on PostgreSQL a later [`stamp`] gives it, because a number taken before the
+/// commit would let readers pass a slower transaction by.
+pub(super) async fn append<'e>(tx: &Tx, events: impl Iterator<Item = &'e Event>) -> Result<()> {
+    let rows: Vec<event::ActiveModel> = events.map(new_row).collect::<Result<_>>()?;
+    for batch in rows.chunks(500) {
+        event::Entity::insert_many(batch.to_vec()).exec_without_returning(tx.db()).await?;
+    }
+    let sql = Sql::new(tx.db(), "UPDATE events SET seq = id WHERE seq IS NULL");
+    if !sql.is_postgres() {
+        sql.run(tx.db()).await?;
+    }
+    Ok(())
+}
+
+fn new_row(event: &Event) -> Result<event::ActiveModel> {
+    Ok(event::ActiveModel {
+        id: NotSet,
+        seq: Set(None),
+        uid: Set(event.id.0),
+        subject_kind: Set(SUBJECT.to_owned()),
+        subject_id: Set(event.order.0),
+        subject_version: Set(event.version),
+        kind: Set(event.kind.name().to_owned()),
+        action: Set(event.action.clone()),
+        from_status: Set(event.from.clone()),
+        to_status: Set(event.to.clone()),
+        actor_kind: Set(if event.actor.is_some() { "USER" } else { "SYSTEM" }.to_owned()),
+        actor_id: Set(event.actor.map(|id| id.0)),
+        reason: Set(event.reason.clone()),
+        reason_public: Set(event.reason_public),
+        audience: Set(event.audience.name().to_owned()),
+        detail: Set(event.detail.as_ref().map(to_json).transpose()?),
+        before: Set(event.before.as_ref().map(to_json).transpose()?),
+        after: Set(event.after.as_ref().map(to_json).transpose()?),
+        at: Set(event.at),
+    })
+}
+
+/// The key of the lock that the one stamper holds; "ordo" in ASCII.
+const STAMPER: i64 = 0x6f72_646f;
+
+/// Gives committed events their positions, up to 1,000 of them in the order of their ids. False when
+/// another instance is at it just now. PostgreSQL only.
+///
+/// The lock is a statement of its own: the statement that stamps must take its snapshot after the
+/// lock is held, or it could see positions that the previous holder has used already.
+///
+/// # Errors
+/// The database's.
+pub async fn stamp(store: &Store) -> Result<bool> {
+    store
+        .write(async |tx| {
+            let mut lock = Sql::new(tx.db(), "SELECT pg_try_advisory_xact_lock(");
+            lock.bind(STAMPER).push(")");
+            if !lock.one(tx.db(), |row| row.get()).await?.unwrap_or(false) {
+                return Ok(false);
+            }
+            let stamp = "WITH unstamped AS MATERIALIZED (SELECT id FROM events WHERE seq IS NULL), \
+                numbered AS (SELECT id, row_number() OVER (ORDER BY id) AS place FROM unstamped \
+                ORDER BY id LIMIT 1000), \
+                head AS (SELECT COALESCE(MAX(seq), 0) AS seq FROM events) \
+                UPDATE events SET seq = head.seq + numbered.place FROM numbered, head \
+                WHERE events.id = numbered.id";
+            Sql::new(tx.db(), stamp).run(tx.db()).await?;
+            Ok(true)
+        })
+        .await
+}
+
+/// Whether committed events wait for their position.
+///
+/// # Errors
+/// The database's.
+pub async fn unstamped(store: &Store) -> Result<bool> {
+    let sql = Sql::new(store.db(), "SELECT 1 FROM events WHERE seq IS NULL LIMIT 1");
+    Ok(sql.one(store.db(), |row| row.get::<i32>()).await?.is_some())
+}
+
+/// Events after a position, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn after(store: &Store, seq: i64, limit: usize) -> Result<Vec<Logged>> {
+    let mut sql = Sql::new(store.db(), COLUMNS);
+    sql.push(" WHERE seq > ").bind(seq).push(&format!(" ORDER BY seq LIMIT {limit}"));
+    sql.all(store.db(), read).await
+}
+
+/// The newest position.
+///
+/// # Errors
+/// The database's.
+pub async fn head(store: &Store) -> Result<Position> {
+    let text = "SELECT seq, uid FROM events WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1";
+    let head = Sql::new(store.db(), text).one(store.db(), read_position).await?;
+    Ok(head.unwrap_or(Position::START))
+}
+
+/// The event at a position, if there is one.
+///
+/// # Errors
+/// The database's.
+pub async fn at(store: &Store, seq: i64) -> Result<Option<Position>> {
+    let mut sql = Sql::new(store.db(), "SELECT seq, uid FROM events WHERE seq = ");
+    sql.bind(seq);
+    sql.one(store.db(), read_position).await
+}
+
+fn read_position(row: &mut Row<'_>) -> Result<Position> {
+    Ok(Position { seq: row.get()?, event: row.id()? })
+}
+
+/// The events of these ids.
+///
+/// # Errors
+/// The database's.
+pub async fn by_ids(from: &impl Reads, ids: &[EventId]) -> Result<HashMap<EventId, Logged>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let mut sql = Sql::new(from.db(), COLUMNS);
+    sql.push(" WHERE ").among("uid", &ids);
+    let events = sql.all(from.db(), read).await?;
+    Ok(events.into_iter().map(|logged| (logged.event.id, logged)).collect())
+}
+
+/// A stretch of the timelines of some orders: versions between two bounds, the first or last of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stretch {
+    /// After this version.
+    pub after: Option<i64>,
+    /// Before this version.
+    pub before: Option<i64>,
+    /// The last ones instead of the first.
+    pub from_end: bool,
+    /// At most so many per order.
+    pub limit: usize,
+}
+
+/// The timelines of orders on which the viewer reads these audiences, oldest first: one statement,
+/// however many orders.
+///
+/// # Errors
+/// The database's.
+pub async fn timelines(
+    from: &impl Reads,
+    orders: &[OrderId],
+    audiences: &[Audience],
+    stretch: Stretch,
+) -> Result<HashMap<OrderId, Vec<Logged>>> {
+    let ids: Vec<Uuid> = orders.iter().map(|id| id.0).collect();
+    let mut sql = Sql::new(
+        from.db(),
+        "SELECT seq, uid, subject_id, subject_version, kind, action, from_status, to_status, actor_id, \
+         reason, reason_public, audience, detail, before, after, at FROM (SELECT e.*, ROW_NUMBER() OVER \
+         (PARTITION BY subject_id ORDER BY subject_version ",
+    );
+    sql.push(if stretch.from_end { "DESC" } else { "ASC" });
+    sql.push(") AS place FROM events e WHERE subject_kind = ").bind(SUBJECT);
+    sql.push(" AND ").among("subject_id", &ids);
+    sql.push(" AND ").among_texts("audience", audiences.iter().map(|audience| audience.name()));
+    if let Some(version) = stretch.after {
+        sql.push(" AND subject_version > ").bind(version);
+    }
+    if let Some(version) = stretch.before {
+        sql.push(" AND subject_version < ").bind(version);
+    }
+    sql.push(&format!(") numbered WHERE place <= {} ORDER BY subject_id, subject_version", stretch.limit));
+    let mut timelines: HashMap<OrderId, Vec<Logged>> = HashMap::new();
+    for logged in sql.all(from.db(), read).await? {
+        timelines.entry(logged.event.order).or_default().push(logged);
+    }
+    Ok(timelines)
+}

@@ -1,0 +1,193 @@
+//! The store remembers: the only room that knows SeaORM and SQL.
+//! It may use `domain` and `entity`. Every read takes the grants it is for; every write is a
+//! [`domain::order::Decision`], inside [`Store::write`].
+//! What never happens here: rules, GraphQL, HTTP, live delivery.
+
+mod aggregate;
+pub mod catalogue;
+pub mod event;
+pub mod idempotency;
+pub mod list;
+pub mod order;
+pub mod parts;
+pub mod people;
+mod save;
+pub mod scope;
+mod sql;
+pub mod settings;
+pub mod workflow;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use migration::MigratorTrait;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+pub use save::save;
+
+use crate::error::{Error, Result};
+
+/// A transaction that writes. Committed by [`Store::write`] when the work is done.
+#[derive(Debug)]
+pub struct Tx(DatabaseTransaction);
+
+/// The database: readers apart from the writer where the database has one writer.
+#[derive(Clone, Debug)]
+pub struct Store {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+}
+
+/// Something that can be read from: the store, or a transaction under way.
+pub trait Reads {
+    /// The connection's type.
+    type Db: ConnectionTrait;
+    /// The connection.
+    fn db(&self) -> &Self::Db;
+}
+
+impl Reads for Store {
+    type Db = DatabaseConnection;
+    fn db(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+}
+
+impl Reads for Tx {
+    type Db = DatabaseTransaction;
+    fn db(&self) -> &DatabaseTransaction {
+        &self.0
+    }
+}
+
+/// How long a request waits for a connection before it is told that the server is busy.
+const ACQUIRE: Duration = Duration::from_secs(10);
+
+impl Store {
+    /// Opens the database of this URL, `sqlite://…` or `postgres://…`.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn open(url: &str, connections: u32) -> Result<Store> {
+        if url.starts_with("sqlite:") {
+            let writer = Database::connect(sqlite(url, 1, false)).await?;
+            let reader = Database::connect(sqlite(url, connections, true)).await?;
+            return Ok(Store { reader, writer });
+        }
+        let pool = Database::connect(postgres(url, connections)).await?;
+        Ok(Store { reader: pool.clone(), writer: pool })
+    }
+
+    /// Brings the tables to the newest version.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn migrate(&self) -> Result<()> {
+        Ok(migration::Migrator::up(&self.writer, None).await?)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<()> {
+        Ok(self.reader.ping().await?)
+    }
+
+    /// Ends all connections.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn close(self) -> Result<()> {
+        self.reader.close().await?;
+        Ok(self.writer.close().await?)
+    }
+
+    /// Whether positions in the log are stamped after commit, by somebody else than the writer.
+    pub fn stamps_late(&self) -> bool {
+        self.writer.get_database_backend() == DbBackend::Postgres
+    }
+
+    /// Does work in one transaction and commits it; any error rolls all of it back.
+    ///
+    /// It runs as a task of its own: when a client hangs up, the handler's future is dropped, and a
+    /// future dropped while BEGIN is under way would leave its connection inside an open
+    /// transaction, where later writes are answered and never committed.
+    ///
+    /// # Errors
+    /// The work's own, or the database's.
+    pub async fn write<T, F, Fut>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Arc<Tx>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+    {
+        let writer = self.writer.clone();
+        let task = tokio::spawn(async move {
+            let options = TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            };
+            let tx = Arc::new(Tx(writer.begin_with_options(options).await?));
+            let result = work(tx.clone()).await;
+            let tx = Arc::into_inner(tx).ok_or_else(|| Error::internal("a transaction outlived its work"))?.0;
+            match result {
+                Ok(value) => tx.commit().await.map(|()| value).map_err(Error::from),
+                Err(error) => {
+                    tx.rollback().await?;
+                    Err(error)
+                }
+            }
+        });
+        task.await.map_err(|error| Error::Internal(error.into()))?
+    }
+}
+
+fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE)
+        .sqlx_logging(false)
+        .test_before_acquire(false)
+        .map_sqlx_sqlite_opts(move |options| {
+            options
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .busy_timeout(ACQUIRE)
+                .pragma("journal_mode", "WAL")
+                // FULL: an acknowledged write survives a power cut, not only a crash.
+                .pragma("synchronous", "FULL")
+                .pragma("cache_size", "-8000")
+                .pragma("query_only", if read_only { "ON" } else { "OFF" })
+        });
+    options
+}
+
+fn postgres(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE)
+        .sqlx_logging(false)
+        .test_before_acquire(false)
+        .idle_timeout(Duration::from_secs(300))
+        .map_sqlx_postgres_opts(|options| {
+            options.options([
+                // Our statements come in few shapes and read by index: planning them once is right.
+                ("plan_cache_mode", "force_generic_plan"),
+                ("idle_in_transaction_session_timeout", "30s"),
+                ("statement_timeout", "60s"),
+                ("lock_timeout", "10s"),
+            ])
+        });
+    options
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Error {
+        Error::Internal(error.into())
+    }
+}

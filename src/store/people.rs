@@ -1,0 +1,303 @@
+//! Organisations, accounts and memberships.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use domain::{
+    actor::{Membership, Person},
+    id::{MembershipId, OrganizationId, ProductId, UserId},
+    role::Role,
+};
+use entity::{membership, organization, user};
+use sea_orm::{EntityTrait, IntoActiveModel};
+use uuid::Uuid;
+
+use super::{
+    Reads, Store, Tx,
+    sql::{Row, Sql, to_json},
+};
+use crate::error::Result;
+
+/// An organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organization {
+    /// Its id.
+    pub id: OrganizationId,
+    /// What it is.
+    pub kind: OrganizationKind,
+    /// Its name.
+    pub name: String,
+    /// Its e-mail address.
+    pub email: Option<String>,
+    /// Its time zone, a name of the IANA database.
+    pub time_zone: String,
+    /// Since when it is known.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What an organisation is to the installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OrganizationKind {
+    /// Runs the installation.
+    Operator,
+    /// Provides products.
+    Provider,
+    /// A company that buys.
+    Company,
+    /// A person who buys.
+    Person,
+}
+
+impl OrganizationKind {
+    /// All of them.
+    pub const ALL: [OrganizationKind; 4] = [
+        OrganizationKind::Operator,
+        OrganizationKind::Provider,
+        OrganizationKind::Company,
+        OrganizationKind::Person,
+    ];
+
+    /// The name in the database and the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            OrganizationKind::Operator => "OPERATOR",
+            OrganizationKind::Provider => "PROVIDER",
+            OrganizationKind::Company => "COMPANY",
+            OrganizationKind::Person => "PERSON",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn parse(name: &str) -> Option<OrganizationKind> {
+        OrganizationKind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// Its e-mail address, unique.
+    pub email: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// An account with its memberships; none when it does not exist or is disabled.
+///
+/// # Errors
+/// The database's.
+pub async fn person(from: &impl Reads, id: UserId) -> Result<Option<Person>> {
+    let mut sql = Sql::new(
+        from.db(),
+        "SELECT m.organization_id, m.role, m.offering_ids FROM users u \
+         LEFT JOIN memberships m ON m.user_id = u.id WHERE u.disabled_at IS NULL AND u.id = ",
+    );
+    sql.bind(id.0);
+    let rows = sql.all(from.db(), read_membership).await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Person { id, memberships: rows.into_iter().flatten().collect() }))
+}
+
+/// None for an account without memberships.
+fn read_membership(row: &mut Row<'_>) -> Result<Option<Membership>> {
+    let Some(organization) = row.maybe_id()? else { return Ok(None) };
+    let role = row.named(|name| Role::parse(&name.to_ascii_lowercase()))?;
+    let offerings: Vec<Uuid> = row.json()?;
+    let offerings = offerings.into_iter().map(ProductId).collect();
+    Ok(Some(Membership { organization, role, offerings }))
+}
+
+fn read_user(row: &mut Row<'_>) -> Result<User> {
+    Ok(User { id: row.id()?, email: row.get()?, name: row.get()? })
+}
+
+/// Accounts by id.
+///
+/// # Errors
+/// The database's.
+pub async fn users(from: &impl Reads, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let mut sql = Sql::new(from.db(), "SELECT id, email, name FROM users WHERE ");
+    sql.among("id", &ids);
+    let users = sql.all(from.db(), read_user).await?;
+    Ok(users.into_iter().map(|user| (user.id, user)).collect())
+}
+
+/// The account with this e-mail address.
+///
+/// # Errors
+/// The database's.
+pub async fn user_by_email(from: &impl Reads, email: &str) -> Result<Option<User>> {
+    let mut sql = Sql::new(from.db(), "SELECT id, email, name FROM users WHERE email = ");
+    sql.bind(email).push(" AND disabled_at IS NULL");
+    sql.one(from.db(), read_user).await
+}
+
+/// The first account with this role, for tokens made on the command line.
+///
+/// # Errors
+/// The database's.
+pub async fn user_by_role(from: &impl Reads, role: Role) -> Result<Option<User>> {
+    let mut sql = Sql::new(
+        from.db(),
+        "SELECT u.id, u.email, u.name FROM users u JOIN memberships m ON m.user_id = u.id \
+         WHERE u.disabled_at IS NULL AND m.role = ",
+    );
+    sql.bind(role.name().to_ascii_uppercase()).push(" ORDER BY u.id LIMIT 1");
+    sql.one(from.db(), read_user).await
+}
+
+const ORGANIZATION: &str = "SELECT id, kind, name, email, time_zone, created_at FROM organizations WHERE ";
+
+fn read_organization(row: &mut Row<'_>) -> Result<Organization> {
+    Ok(Organization {
+        id: row.id()?,
+        kind: row.named(OrganizationKind::parse)?,
+        name: row.get()?,
+        email: row.get()?,
+        time_zone: row.get()?,
+        created_at: row.get()?,
+    })
+}
+
+/// Organisations by id.
+///
+/// # Errors
+/// The database's.
+pub async fn organizations(
+    from: &impl Reads,
+    ids: &[OrganizationId],
+) -> Result<HashMap<OrganizationId, Organization>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let mut sql = Sql::new(from.db(), ORGANIZATION);
+    sql.among("id", &ids);
+    let rows = sql.all(from.db(), read_organization).await?;
+    Ok(rows.into_iter().map(|organization| (organization.id, organization)).collect())
+}
+
+/// A stretch of a list that is sorted by id.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch {
+    /// After this id.
+    pub after: Option<Uuid>,
+    /// Before this id.
+    pub before: Option<Uuid>,
+    /// The last ones instead of the first.
+    pub from_end: bool,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Stretch {
+    /// Appends the conditions, the order and the limit.
+    pub(super) fn push(self, sql: &mut Sql) {
+        if let Some(id) = self.after {
+            sql.push(" AND id > ").bind(id);
+        }
+        if let Some(id) = self.before {
+            sql.push(" AND id < ").bind(id);
+        }
+        let direction = if self.from_end { "DESC" } else { "ASC" };
+        sql.push(&format!(" ORDER BY id {direction} LIMIT {}", self.limit));
+    }
+}
+
+/// Organisations by age: all, or the providers and those named. In the list's own direction.
+///
+/// # Errors
+/// The database's.
+pub async fn organization_page(
+    store: &Store,
+    only: Option<&[OrganizationId]>,
+    stretch: Stretch,
+) -> Result<Vec<Organization>> {
+    let mut sql = Sql::new(store.db(), ORGANIZATION);
+    match only {
+        None => {
+            sql.push("TRUE");
+        }
+        Some(own) => {
+            let own: Vec<Uuid> = own.iter().map(|id| id.0).collect();
+            sql.push("(kind = 'PROVIDER'");
+            if !own.is_empty() {
+                sql.push(" OR ").among("id", &own);
+            }
+            sql.push(")");
+        }
+    }
+    stretch.push(&mut sql);
+    let mut rows = sql.all(store.db(), read_organization).await?;
+    if stretch.from_end {
+        rows.reverse();
+    }
+    Ok(rows)
+}
+
+impl Tx {
+    /// Inserts an organisation.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn insert_organization(&self, new: &Organization) -> Result<()> {
+        let row = organization::Model {
+            id: new.id.0,
+            kind: new.kind.name().to_owned(),
+            name: new.name.clone(),
+            email: new.email.clone(),
+            time_zone: new.time_zone.clone(),
+            created_at: new.created_at,
+        };
+        organization::Entity::insert(row.into_active_model()).exec_without_returning(self.db()).await?;
+        Ok(())
+    }
+
+    /// Inserts an account.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn insert_user(&self, new: &User, created_at: DateTime<Utc>) -> Result<()> {
+        let row = user::Model {
+            id: new.id.0,
+            email: new.email.clone(),
+            name: new.name.clone(),
+            created_at,
+            disabled_at: None,
+        };
+        user::Entity::insert(row.into_active_model()).exec_without_returning(self.db()).await?;
+        Ok(())
+    }
+
+    /// Inserts a membership.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn insert_membership(
+        &self,
+        id: MembershipId,
+        user: UserId,
+        new: &Membership,
+        created_at: DateTime<Utc>,
+    ) -> Result<()> {
+        let offerings: Vec<Uuid> = new.offerings.iter().map(|id| id.0).collect();
+        let row = membership::Model {
+            id: id.0,
+            user_id: user.0,
+            organization_id: new.organization.0,
+            role: new.role.name().to_ascii_uppercase(),
+            offering_ids: to_json(&offerings)?,
+            created_at,
+        };
+        membership::Entity::insert(row.into_active_model()).exec_without_returning(self.db()).await?;
+        Ok(())
+    }
+}

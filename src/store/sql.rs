@@ -1,0 +1,188 @@
+//! A statement in the making, and rows read by position. Both databases take `$1`; limits are
+//! written out, because PostgreSQL plans a bound LIMIT afresh on every call.
+
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, TryGetable, Value, sea_query::ArrayType,
+};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+
+/// Text with bound values.
+#[derive(Debug)]
+pub struct Sql {
+    backend: DbBackend,
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    /// Begins a statement for the database of this connection.
+    pub fn new(db: &impl ConnectionTrait, text: &str) -> Sql {
+        Sql { backend: db.get_database_backend(), text: text.to_owned(), values: Vec::new() }
+    }
+
+    /// Whether it is for PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        self.backend == DbBackend::Postgres
+    }
+
+    /// Appends text of our own, never of a caller's.
+    pub fn push(&mut self, text: &str) -> &mut Sql {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Appends a value as a placeholder.
+    pub fn bind(&mut self, value: impl Into<Value>) -> &mut Sql {
+        self.values.push(value.into());
+        let number = self.values.len();
+        self.text.push('$');
+        self.text.push_str(&number.to_string());
+        self
+    }
+
+    /// Appends `column` = one of the ids. One text whatever their number on PostgreSQL, few texts on
+    /// SQLite, so that prepared statements are found again.
+    pub fn among(&mut self, column: &str, ids: &[Uuid]) -> &mut Sql {
+        self.push(column);
+        if self.is_postgres() {
+            let ids = ids.iter().map(|id| Value::Uuid(Some(*id))).collect();
+            let array = Value::Array(ArrayType::Uuid, Some(Box::new(ids)));
+            return self.push(" = ANY(").bind(array).push(")");
+        }
+        self.push(" IN (");
+        let padded = ids.len().next_power_of_two();
+        for i in 0..padded {
+            if i > 0 {
+                self.push(",");
+            }
+            self.bind(ids.get(i).or(ids.last()).copied());
+        }
+        self.push(")")
+    }
+
+    /// Appends `column` = one of the texts.
+    pub fn among_texts<'t>(&mut self, column: &str, texts: impl IntoIterator<Item = &'t str>) -> &mut Sql {
+        self.push(column).push(" IN (NULL");
+        for text in texts {
+            self.push(",").bind(text);
+        }
+        self.push(")")
+    }
+
+    /// Runs it and reads every row.
+    pub async fn all<T>(
+        self,
+        db: &impl ConnectionTrait,
+        read: impl Fn(&mut Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let rows = db.query_all_raw(self.statement()).await?;
+        rows.iter().map(|row| read(&mut Row { row, next: 0 })).collect()
+    }
+
+    /// Runs it and reads the first row.
+    pub async fn one<T>(
+        self,
+        db: &impl ConnectionTrait,
+        read: impl Fn(&mut Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let row = db.query_one_raw(self.statement()).await?;
+        row.as_ref().map(|row| read(&mut Row { row, next: 0 })).transpose()
+    }
+
+    /// Runs it for its effect: how many rows it touched.
+    pub async fn run(self, db: &impl ConnectionTrait) -> Result<u64> {
+        Ok(db.execute_raw(self.statement()).await?.rows_affected())
+    }
+
+    /// The statement's text, for plans.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn statement(self) -> Statement {
+        Statement::from_sql_and_values(self.backend, self.text, self.values)
+    }
+}
+
+/// A row, read column by column from the left.
+pub struct Row<'r> {
+    row: &'r QueryResult,
+    next: usize,
+}
+
+impl Row<'_> {
+    /// The next column.
+    pub fn get<T: TryGetable>(&mut self) -> Result<T> {
+        let value = self.row.try_get_by_index(self.next).map_err(DbErr::from)?;
+        self.next += 1;
+        Ok(value)
+    }
+
+    /// The next column, an id.
+    pub fn id<T: From<Uuid>>(&mut self) -> Result<T> {
+        Ok(T::from(self.get::<Uuid>()?))
+    }
+
+    /// The next column, an id that may be missing.
+    pub fn maybe_id<T: From<Uuid>>(&mut self) -> Result<Option<T>> {
+        Ok(self.get::<Option<Uuid>>()?.map(T::from))
+    }
+
+    /// The next column, the name of a value of a closed set.
+    pub fn named<T>(&mut self, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
+        let name: String = self.get()?;
+        parse(&name).ok_or_else(|| Error::internal(format!("column {} holds {name:?}", self.next)))
+    }
+
+    /// The next column, JSON of a known shape.
+    pub fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T> {
+        from_json(self.get()?)
+    }
+
+    /// The next column, JSON of a known shape that may be missing.
+    pub fn maybe_json<T: serde::de::DeserializeOwned>(&mut self) -> Result<Option<T>> {
+        self.get::<Option<serde_json::Value>>()?.map(from_json).transpose()
+    }
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> Result<T> {
+    serde_json::from_value(json).map_err(|error| Error::Internal(error.into()))
+}
+
+/// A value as JSON for a column.
+pub fn to_json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(value).map_err(|error| Error::Internal(error.into()))
+}
+
+/// Updates rows by id in one statement: `columns[0]` is the id. Both databases name the columns of
+/// VALUES column1, column2, ….
+pub async fn update_many(
+    db: &impl ConnectionTrait,
+    table: &str,
+    columns: &[&str],
+    rows: Vec<Vec<Value>>,
+) -> Result<u64> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let mut sql = Sql::new(db, "UPDATE ");
+    sql.push(table).push(" SET ");
+    for (i, column) in columns.iter().enumerate().skip(1) {
+        sql.push(if i > 1 { ", " } else { "" }).push(column).push(&format!(" = v.column{}", i + 1));
+    }
+    sql.push(" FROM (VALUES ");
+    for (r, row) in rows.into_iter().enumerate() {
+        for (c, value) in row.into_iter().enumerate() {
+            sql.push(match (r, c) {
+                (0, 0) => "(",
+                (_, 0) => "),(",
+                _ => ",",
+            });
+            sql.bind(value);
+        }
+    }
+    sql.push(")) AS v WHERE ").push(table).push(".").push(columns[0]).push(" = v.column1");
+    sql.run(db).await
+}

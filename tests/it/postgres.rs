@@ -1,0 +1,163 @@
+//! A throwaway PostgreSQL cluster, shared by all tests of one process, and a fresh database for each of them.
+//! Starts on first use, listens on a Unix socket alone, and writes nothing safely to disk: fast, not durable.
+//! Never skips: where PostgreSQL cannot be had, the test fails and says what to install.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::{fs::MetadataExt, process::CommandExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use sea_orm::{ConnectOptions, ConnectionTrait, Database};
+use tokio::sync::{Mutex, OnceCell};
+
+const TEMPLATE: &str = "ordo_template";
+
+/// Runs for as long as the test process lives, then stops the server and removes the directory. Statics are
+/// never dropped and a killed process cannot clean up, so the end of standard input is the signal: the kernel
+/// closes it however the process ends. Signals are ignored so that Ctrl-C cannot end this script too early.
+const KEEPER: &str = r#"
+trap '' HUP INT PIPE TERM
+dir=$(mktemp -d /tmp/ordo-XXXXXX) && chmod 0755 "$dir" || exit 1
+if initdb -D "$dir/data" -U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8 >"$dir/log" 2>&1 &&
+  pg_ctl -D "$dir/data" -w -l "$dir/log" -o "-c listen_addresses='' -k $dir -c max_connections=300 \
+    -c fsync=off -c synchronous_commit=off -c full_page_writes=off" start >>"$dir/log" 2>&1
+then echo "$dir"; else echo failed; cat "$dir/log"; fi
+exec >/dev/null 2>&1
+cat >/dev/null
+pg_ctl -D "$dir/data" -m immediate stop
+rm -rf "$dir"
+"#;
+
+struct Cluster {
+    dir: String,
+    /// Holds the write end of the keeper's standard input open; it is never waited for.
+    _keeper: Child,
+}
+
+/// A new database with all migrations, made from a template that `migrate` filled once per process.
+///
+/// `migrate` gets the template's URL and must leave no connection open, because PostgreSQL copies only a
+/// database that nobody is connected to.
+pub async fn fresh<F, Fut>(migrate: F) -> String
+where
+    F: FnOnce(String) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    static MIGRATED: OnceCell<()> = OnceCell::const_new();
+    MIGRATED
+        .get_or_init(|| async {
+            // An earlier attempt may have panicked half way.
+            administer(&format!("DROP DATABASE IF EXISTS {TEMPLATE}")).await;
+            administer(&format!("CREATE DATABASE {TEMPLATE}")).await;
+            migrate(url(TEMPLATE)).await;
+        })
+        .await;
+    create(&format!(" TEMPLATE {TEMPLATE}")).await
+}
+
+/// A new database without any table.
+pub async fn empty() -> String {
+    create("").await
+}
+
+async fn create(template: &str) -> String {
+    // One at a time: two copies of one template at once would each see the other's connection and fail.
+    static CREATED: Mutex<u32> = Mutex::const_new(0);
+    let mut created = CREATED.lock().await;
+    *created += 1;
+    let name = format!("t{created}");
+    administer(&format!("CREATE DATABASE {name}{template}")).await;
+    url(&name)
+}
+
+/// Every test has a runtime of its own and a connection dies with its runtime, so none outlives its statement.
+async fn administer(statement: &str) {
+    let mut options = ConnectOptions::new(url("postgres"));
+    options.max_connections(1).sqlx_logging(false);
+    let outcome = async {
+        let connection = Database::connect(options).await?;
+        connection.execute_unprepared(statement).await?;
+        connection.close().await
+    };
+    outcome
+        .await
+        .unwrap_or_else(|error| panic!("PostgreSQL refused `{statement}`: {error}"));
+}
+
+fn url(database: &str) -> String {
+    static CLUSTER: OnceLock<Result<Cluster, String>> = OnceLock::new();
+    match CLUSTER.get_or_init(start) {
+        Ok(cluster) => format!("postgres://postgres@localhost/{database}?host={}", cluster.dir),
+        Err(reason) => panic!("{reason}"),
+    }
+}
+
+fn start() -> Result<Cluster, String> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = match newest_installed() {
+        Some(bin) => format!("{}:{path}", bin.display()),
+        None => path,
+    };
+    if !path
+        .split(':')
+        .any(|folder| PathBuf::from(folder).join("initdb").is_file())
+    {
+        return Err(
+            "PostgreSQL's server is missing: no initdb under /usr/lib/postgresql/*/bin or on the PATH. \
+             Install it with `apt-get install postgresql`, or run ./test, which does."
+                .to_owned(),
+        );
+    }
+    let mut keeper = command()?
+        .args(["sh", "-c", KEEPER])
+        .env("PATH", path)
+        .current_dir("/tmp")
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| {
+            format!("PostgreSQL's keeper does not start (needs env, sh and, as root, setpriv): {error}")
+        })?;
+    let mut said = String::new();
+    let mut rest = String::new();
+    if let Some(stdout) = keeper.stdout.take() {
+        let mut stdout = BufReader::new(stdout);
+        let read = stdout
+            .read_line(&mut said)
+            .and_then(|_| stdout.read_to_string(&mut rest));
+        read.map_err(|error| format!("PostgreSQL's keeper cannot be heard: {error}"))?;
+    }
+    match said.trim() {
+        dir if dir.starts_with('/') => Ok(Cluster {
+            dir: dir.to_owned(),
+            _keeper: keeper,
+        }),
+        _ => Err(format!("PostgreSQL does not start; it said:\n{rest}")),
+    }
+}
+
+/// `initdb` refuses root, so root becomes the user that Debian's package made.
+fn command() -> Result<Command, String> {
+    let own =
+        std::fs::metadata("/proc/self").map_err(|error| format!("/proc/self cannot be read: {error}"))?;
+    if own.uid() != 0 {
+        return Ok(Command::new("env"));
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
+    Ok(command)
+}
+
+fn newest_installed() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
+    let numbered =
+        versions.filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path())));
+    let complete = numbered.map(|(version, path)| (version, path.join("bin")));
+    complete
+        .filter(|(_, bin)| bin.join("initdb").is_file())
+        .max()
+        .map(|(_, bin)| bin)
+}
