@@ -2,5 +2,8 @@
 //! process, and the rooms are as ARCHITECTURE.md draws them.
 //! Public so that the integration tests and the load binaries boot the very same program.
 
+pub mod app;
+pub mod bus;
 pub mod error;
 pub mod store;
+pub mod usecase;

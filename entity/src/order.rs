@@ -59,8 +59,6 @@ pub struct Model {
     pub total: i64,
     /// Payments less refunds; not negative.
     pub paid: i64,
-    /// From here on a change of a product's price no longer reaches the order.
-    pub prices_frozen_at: Option<DateTimeUtc>,
     pub payment_method: Option<String>,
     /// An array of strings.
     #[sea_orm(column_type = "JsonBinary")]

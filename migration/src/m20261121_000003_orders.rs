@@ -69,7 +69,7 @@ fn orders() -> TableCreateStatement {
         .col(big_integer("delivery_fee"))
         .col(big_integer("total"))
         .col(big_integer("paid"))
-        .col(instant_null("prices_frozen_at"))
+
         .col(text_null("payment_method"))
         .col(json_binary("tags"))
         .col(json_binary("contact"))

@@ -178,7 +178,7 @@ fn new_order(decision: &Decision) -> Result<row::order::ActiveModel> {
         billing_address: particulars.billing_address.as_ref().map(to_json).transpose()?,
         customer_note: particulars.customer_note.clone(),
         client_ip: particulars.client_ip.clone(),
-        metadata: particulars.metadata.clone(),
+        metadata: particulars.metadata.clone().unwrap_or_else(|| serde_json::json!({})),
     }
     .into_active_model())
 }

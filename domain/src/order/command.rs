@@ -43,7 +43,7 @@ pub struct Failure {
 }
 
 /// A move along the workflow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Transition {
     /// The workflow's action.
     pub action: String,

@@ -350,7 +350,7 @@ pub struct Contact {
 }
 
 /// What only the order's page shows: written once, when it is placed.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Particulars {
     /// Whom to reach.
     pub contact: Contact,

@@ -1,16 +1,13 @@
-//! A workflow: its statuses and the transitions between them.
-//!
-//! Among the rows that share an action and a status to leave, the first whose `by` meets the
-//! viewer's roles and whose `when` holds is taken. A row with `auto` fires by itself, as the system,
-//! at the end of any command that leaves the order in a status it starts from, as soon as the guard
-//! that `auto` names and `when` both hold.
+//! A workflow: its statuses, the transitions between them, and how they are looked up.
 
-use std::fmt;
+use std::collections::BTreeSet;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
-use super::vocabulary::{Bulk, Category, Effect, Guard, Moves, Need};
-use crate::role::RoleSet;
+use super::{
+    transition::{Origin, Target, Transition},
+    vocabulary::{Category, Effect, Moves},
+};
 
 /// One version of a workflow, as its file has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,65 +74,6 @@ pub struct Status {
     pub public_label: Option<String>,
 }
 
-/// A row of the workflow: who may move an order from where to where, and what follows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Transition {
-    /// What callers name it by; rows may share it.
-    pub action: String,
-    /// Its name for people.
-    pub label: String,
-    /// The statuses it leaves.
-    pub from: Origin,
-    /// Where it leads.
-    pub to: Target,
-    /// Who may take it. An administrator may take whatever staff may.
-    pub by: RoleSet,
-    /// What must hold of the order.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when: Option<Guard>,
-    /// The condition on which it fires by itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub auto: Option<Guard>,
-    /// What the caller has to supply.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub needs: Vec<Need>,
-    /// What else happens, in this order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub effects: Vec<Effect>,
-    /// Whether it may be taken on many orders at once.
-    #[serde(default)]
-    pub bulk: Bulk,
-    /// Whether it may be taken in bulk alone.
-    #[serde(default)]
-    pub bulk_only: bool,
-    /// Whether clients should ask for confirmation.
-    #[serde(default)]
-    pub confirm: bool,
-}
-
-/// The statuses that a row leaves: a list of codes, or `"*"`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// Every status that is not final, those added later too.
-    Any,
-    /// These.
-    Statuses(Vec<String>),
-}
-
-/// Where a row leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A status: its code.
-    Status(String),
-    /// `@failed_stage`: the status in which the last attempt failed.
-    FailedStage,
-    /// `@chosen`: whichever status of the workflow the caller names.
-    Chosen,
-    /// `@gone`: nowhere; the order is removed for good.
-    Gone,
-}
-
 impl Definition {
     /// The status with this code.
     pub fn status(&self, code: &str) -> Option<&Status> {
@@ -152,7 +90,10 @@ impl Definition {
     pub fn face<'d>(&'d self, status: &'d Status) -> &'d Status {
         let public = status.public_code();
         let alike = || self.statuses.iter().filter(|other| other.public_code() == public);
-        alike().find(|other| other.code == public).or_else(|| alike().next()).unwrap_or(status)
+        alike()
+            .find(|other| other.code == public)
+            .or_else(|| alike().next())
+            .unwrap_or(status)
     }
 
     /// Whether the row can be taken from this status, by its `from` alone.
@@ -165,12 +106,16 @@ impl Definition {
 
     /// The rows of an action from a status, in the order in which they are tried.
     pub fn rows<'d>(&'d self, action: &str, from: &str) -> impl Iterator<Item = &'d Transition> {
-        self.transitions.iter().filter(move |row| row.action == action && self.leaves(row, from))
+        self.transitions
+            .iter()
+            .filter(move |row| row.action == action && self.leaves(row, from))
     }
 
     /// The rows from a status that fire by themselves, in the order in which they are tried.
     pub fn auto_rows<'d>(&'d self, from: &str) -> impl Iterator<Item = &'d Transition> {
-        self.transitions.iter().filter(move |row| row.auto.is_some() && self.leaves(row, from))
+        self.transitions
+            .iter()
+            .filter(move |row| row.auto.is_some() && self.leaves(row, from))
     }
 
     /// The actions that some row offers from a status, in file order.
@@ -187,7 +132,10 @@ impl Definition {
     /// where moves are strict: what leads to a chosen status there is an exception on purpose.
     pub fn demands(&self, to: &str) -> Option<&Transition> {
         let leads_there = |row: &&Transition| matches!(&row.to, Target::Status(code) if code == to);
-        self.transitions.iter().find(leads_there).filter(|_| self.moves == Moves::Free)
+        self.transitions
+            .iter()
+            .find(leads_there)
+            .filter(|_| self.moves == Moves::Free)
     }
 
     /// The codes of the statuses that a row leaves.
@@ -203,8 +151,11 @@ impl Definition {
 
     /// The codes of the statuses in which an attempt can fail: where `@failed_stage` leads.
     pub fn stages(&self) -> Vec<&str> {
-        let failing = self.transitions.iter().filter(|row| row.effects.contains(&Effect::CloseAttemptFailed));
-        let origins: Vec<&str> = failing.flat_map(|row| self.origins(row)).collect();
+        let failing = self
+            .transitions
+            .iter()
+            .filter(|row| row.effects.contains(&Effect::CloseAttemptFailed));
+        let origins: BTreeSet<&str> = failing.flat_map(|row| self.origins(row)).collect();
         let codes = self.statuses.iter().map(|status| status.code.as_str());
         codes.filter(|code| origins.contains(code)).collect()
     }
@@ -236,85 +187,17 @@ fn distinct<'d>(rows: impl Iterator<Item = &'d Transition>) -> Vec<&'d str> {
     actions
 }
 
-impl Serialize for Origin {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Origin::Any => serializer.serialize_str("*"),
-            Origin::Statuses(codes) => codes.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Origin {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OriginVisitor)
-    }
-}
-
-struct OriginVisitor;
-
-impl<'de> de::Visitor<'de> for OriginVisitor {
-    type Value = Origin;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of status codes, or \"*\"")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Origin, E> {
-        match text {
-            "*" => Ok(Origin::Any),
-            _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
-        }
-    }
-
-    fn visit_seq<A: de::SeqAccess<'de>>(self, mut codes: A) -> Result<Origin, A::Error> {
-        let mut statuses = Vec::new();
-        while let Some(code) = codes.next_element()? {
-            statuses.push(code);
-        }
-        Ok(Origin::Statuses(statuses))
-    }
-}
-
-impl Target {
-    /// The name in definitions: a status code, or a word after `@`.
-    pub fn name(&self) -> &str {
-        match self {
-            Target::Status(code) => code,
-            Target::FailedStage => "@failed_stage",
-            Target::Chosen => "@chosen",
-            Target::Gone => "@gone",
-        }
-    }
-}
-
-impl Serialize for Target {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
-impl<'de> Deserialize<'de> for Target {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        match [Target::FailedStage, Target::Chosen, Target::Gone].into_iter().find(|to| to.name() == name) {
-            Some(target) => Ok(target),
-            None if name.starts_with('@') => {
-                let message = format!("`{name}` is no target: a status code, @failed_stage, @chosen or @gone is");
-                Err(de::Error::custom(message))
-            }
-            None => Ok(Target::Status(name)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workflow::builtin;
+    use crate::workflow::{Guard, Need, builtin};
 
     fn shipped(code: &str) -> Definition {
-        builtin().unwrap().into_iter().find(|definition| definition.code == code).unwrap()
+        builtin()
+            .unwrap()
+            .into_iter()
+            .find(|definition| definition.code == code)
+            .unwrap()
     }
 
     #[test]
@@ -328,12 +211,18 @@ mod tests {
     #[test]
     fn rows_of_one_action_come_in_file_order() {
         let marketplace = shipped("marketplace");
-        let to: Vec<_> = marketplace.rows("approve", "pending_consumer").map(|row| row.to.name()).collect();
+        let to: Vec<_> = marketplace
+            .rows("approve", "pending_consumer")
+            .map(|row| row.to.name())
+            .collect();
         assert_eq!(to, ["executing", "pending_provider"]);
         assert_eq!(marketplace.rows("approve", "pending_provider").count(), 1);
         assert_eq!(marketplace.rows("approve", "done").count(), 0);
         assert_eq!(marketplace.auto_rows("pending_consumer").count(), 2);
-        assert_eq!(marketplace.actions_from("pending_consumer"), ["approve", "reject", "cancel"]);
+        assert_eq!(
+            marketplace.actions_from("pending_consumer"),
+            ["approve", "reject", "cancel"]
+        );
         assert_eq!(marketplace.initial().unwrap().code, "pending_consumer");
     }
 
@@ -342,7 +231,11 @@ mod tests {
         let mut delivery = shipped("delivery");
         assert_eq!(delivery.rows("set_status", "delivered").count(), 1);
         assert_eq!(delivery.rows("set_status", "unheard_of").count(), 0);
-        for status in delivery.statuses.iter_mut().filter(|status| status.code == "delivered") {
+        for status in delivery
+            .statuses
+            .iter_mut()
+            .filter(|status| status.code == "delivered")
+        {
             status.is_final = true;
         }
         assert_eq!(delivery.rows("set_status", "delivered").count(), 0);
@@ -352,7 +245,10 @@ mod tests {
     fn a_free_move_demands_what_the_named_action_demands() {
         let delivery = shipped("delivery");
         assert_eq!(delivery.demands("cancelled").unwrap().needs, [Need::Reason]);
-        assert_eq!(delivery.demands("in_transit").unwrap().when, Some(Guard::AgentAssigned));
+        assert_eq!(
+            delivery.demands("in_transit").unwrap().when,
+            Some(Guard::AgentAssigned)
+        );
         assert_eq!(delivery.demands("pending"), None);
         assert_eq!(shipped("hosting").demands("fraud"), None);
     }
@@ -361,9 +257,15 @@ mod tests {
     fn buyers_see_one_face_for_statuses_that_look_the_same() {
         let hosting = shipped("hosting");
         let face = hosting.face(hosting.status("fraud").unwrap());
-        assert_eq!((face.code.as_str(), face.color.as_str()), ("cancelled", "#9ca3af"));
+        assert_eq!(
+            (face.code.as_str(), face.color.as_str()),
+            ("cancelled", "#9ca3af")
+        );
         let cloud = shipped("cloud");
-        assert_eq!(cloud.face(cloud.status("provisioning").unwrap()).code, "validating");
+        assert_eq!(
+            cloud.face(cloud.status("provisioning").unwrap()).code,
+            "validating"
+        );
         assert_eq!(cloud.face(cloud.status("draft").unwrap()).code, "draft");
     }
 

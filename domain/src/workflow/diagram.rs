@@ -1,78 +1,102 @@
-//! A workflow as a picture, in Mermaid's language.
+//! A workflow as a picture: Mermaid text, which code hosts, wikis and the console draw.
 
-use super::{Definition, Effect, Origin, Status, Target, Transition};
+use std::collections::BTreeSet;
+use std::fmt::Write;
 
-/// The workflow as a `stateDiagram-v2`. Rows to `@chosen` are a note: as edges, they would hide all
-/// others.
+use super::{Definition, Target, Transition};
+
+/// Words that Mermaid's grammar keeps for itself where an identifier stands.
+const KEYWORDS: [&str; 16] = [
+    "accdescr",
+    "acctitle",
+    "as",
+    "choice",
+    "class",
+    "classdef",
+    "click",
+    "default",
+    "direction",
+    "end",
+    "fork",
+    "hide",
+    "join",
+    "note",
+    "scale",
+    "state",
+];
+
+/// The workflow as a Mermaid state diagram. Rows that differ only in who may take them, or on what
+/// condition, are one edge. `@chosen` rows are told in a comment: drawn, they would join everything
+/// with everything.
 pub fn mermaid(definition: &Definition) -> String {
     let mut lines = vec!["stateDiagram-v2".to_owned()];
-    let mut add = |line: String| {
-        let line = format!("    {line}");
-        // Two rows may differ in who and when alone.
-        if !lines.contains(&line) {
-            lines.push(line);
-        }
-    };
     for status in &definition.statuses {
-        add(format!("{} : {}", status.code, plain(&status.label)));
+        lines.push(format!("{} : {}", node(&status.code), escaped(&status.label)));
     }
-    for status in definition.statuses.iter().filter(|status| status.initial) {
-        add(format!("[*] --> {}", status.code));
+    if let Some(initial) = definition.initial() {
+        lines.push(format!("[*] --> {}", node(&initial.code)));
     }
-    for row in definition.transitions.iter().filter(|row| row.to != Target::Chosen) {
-        for from in origins(definition, row) {
-            for to in targets(definition, row) {
-                add(format!("{from} --> {to} : {}", row.action));
-            }
-        }
+    let stages = definition.stages();
+    let mut drawn = BTreeSet::new();
+    for row in &definition.transitions {
+        let edges = edges(definition, row, &stages);
+        lines.extend(edges.into_iter().filter(|edge| drawn.insert(edge.clone())));
     }
     for status in definition.statuses.iter().filter(|status| status.is_final) {
-        add(format!("{} --> [*]", status.code));
+        lines.push(format!("{} --> [*]", node(&status.code)));
     }
-    for row in definition.transitions.iter().filter(|row| row.to == Target::Chosen) {
-        let beside = match (&row.from, definition.initial()) {
-            (Origin::Statuses(codes), _) => codes.first().map(String::as_str),
-            (Origin::Any, initial) => initial.map(|status| status.code.as_str()),
-        };
-        let Some(beside) = beside else { continue };
-        let from = match &row.from {
-            Origin::Any => "any status that is not final".to_owned(),
-            Origin::Statuses(codes) => codes.join(", "),
-        };
-        let bulk = if row.bulk_only { ", many orders at once only" } else { "" };
-        add(format!("note right of {beside} : {} leads from {from} to any other{bulk}", row.action));
-    }
-    lines.push(String::new());
-    lines.join("\n")
+    lines.join("\n    ") + "\n"
 }
 
-fn origins<'a>(definition: &'a Definition, row: &'a Transition) -> Vec<&'a str> {
-    match &row.from {
-        Origin::Statuses(codes) => codes.iter().map(String::as_str).collect(),
-        Origin::Any => {
-            let open = |status: &&Status| !status.is_final;
-            definition.statuses.iter().filter(open).map(|status| status.code.as_str()).collect()
+fn edges(definition: &Definition, row: &Transition, stages: &[&str]) -> Vec<String> {
+    let targets: Vec<String> = match &row.to {
+        Target::Status(code) => vec![node(code)],
+        Target::FailedStage => stages.iter().map(|stage| node(stage)).collect(),
+        Target::Gone => vec!["[*]".to_owned()],
+        Target::Chosen => {
+            let from: Vec<String> = definition.origins(row).into_iter().map(node).collect();
+            return vec![format!(
+                "%% {} leads to any status from {}",
+                row.action,
+                from.join(", ")
+            )];
+        }
+    };
+    let origins = definition.origins(row).into_iter().map(node);
+    origins
+        .flat_map(|from| {
+            targets
+                .iter()
+                .map(move |to| format!("{from} --> {to} : {}", row.action))
+        })
+        .collect()
+}
+
+fn node(code: &str) -> String {
+    if KEYWORDS.contains(&code) {
+        format!("{code}_")
+    } else {
+        code.to_owned()
+    }
+}
+
+/// A label with everything that Mermaid or a page could take for markup written as a number.
+fn escaped(label: &str) -> String {
+    let mut text = String::with_capacity(label.len());
+    for c in label.chars() {
+        if c.is_alphanumeric()
+            || matches!(
+                c,
+                ' ' | '-' | '_' | '.' | ',' | '\'' | '(' | ')' | '/' | '!' | '?'
+            )
+        {
+            text.push(c);
+        } else {
+            // Writing to a String does not fail.
+            let _ = write!(text, "#{};", u32::from(c));
         }
     }
-}
-
-fn targets<'a>(definition: &'a Definition, row: &'a Transition) -> Vec<&'a str> {
-    match &row.to {
-        Target::Status(code) => vec![code.as_str()],
-        Target::Gone => vec!["[*]"],
-        Target::Chosen => Vec::new(),
-        Target::FailedStage => {
-            let fails = |row: &&Transition| row.effects.contains(&Effect::CloseAttemptFailed);
-            let failing = definition.transitions.iter().filter(fails);
-            failing.flat_map(|row| origins(definition, row)).collect()
-        }
-    }
-}
-
-/// A label without the characters that mean something to Mermaid.
-fn plain(label: &str) -> String {
-    let special = |c: char| c.is_control() || ":;#<>{}[]\"`%".contains(c);
-    label.chars().map(|c| if special(c) { ' ' } else { c }).collect()
+    text
 }
 
 #[cfg(test)]
@@ -80,35 +104,73 @@ mod tests {
     use super::*;
     use crate::workflow::builtin;
 
-    fn drawn(code: &str) -> String {
-        let all = builtin().unwrap();
-        mermaid(all.iter().find(|definition| definition.code == code).unwrap())
+    fn drawing(code: &str) -> String {
+        let definition = builtin()
+            .unwrap()
+            .into_iter()
+            .find(|definition| definition.code == code)
+            .unwrap();
+        mermaid(&definition)
     }
 
     #[test]
-    fn the_marketplace_is_drawn_with_one_edge_for_each_way() {
-        insta::assert_snapshot!(drawn("marketplace"), @"");
+    fn a_workflow_is_drawn_with_its_labels_beginning_and_end() {
+        assert_eq!(
+            drawing("commerce"),
+            "stateDiagram-v2
+    open : Open
+    shipped : Shipped
+    cancelled : Cancelled
+    closed : Closed
+    archived : Archived
+    [*] --> open
+    open --> cancelled : cancel
+    open --> cancelled : expire
+    open --> shipped : ship
+    open --> closed : close
+    cancelled --> closed : close
+    shipped --> closed : close
+    closed --> archived : archive
+    archived --> [*]
+"
+        );
     }
 
     #[test]
-    fn a_retry_is_drawn_to_each_stage_that_an_attempt_can_fail_in() {
-        let cloud = drawn("cloud");
-        assert!(cloud.contains("failed --> validating : retry\n"));
-        assert!(cloud.contains("failed --> provisioning : retry\n"));
+    fn a_retry_is_drawn_to_every_stage_that_can_fail() {
+        let drawing = drawing("cloud");
+        for edge in ["failed --> validating : retry", "failed --> provisioning : retry"] {
+            assert!(drawing.contains(edge), "{drawing}");
+        }
     }
 
     #[test]
-    fn a_purge_is_drawn_to_the_end_and_a_free_choice_as_a_note() {
-        let hosting = drawn("hosting");
-        assert!(hosting.contains("fraud --> [*] : purge\n"));
-        assert!(hosting.contains("note right of pending : set_status leads from any status"));
-        assert!(!hosting.contains("--> fraud : set_status"));
+    fn rows_told_apart_by_people_or_condition_are_one_edge() {
+        assert_eq!(
+            drawing("marketplace")
+                .matches("executing --> done : complete")
+                .count(),
+            1
+        );
     }
 
     #[test]
-    fn a_label_cannot_break_the_drawing() {
-        let mut all = builtin().unwrap();
-        all[0].statuses[0].label = "a:b\n[*] --> c".to_owned();
-        assert!(mermaid(&all[0]).contains("draft : a b  *  --  c\n"));
+    fn being_removed_ends_the_picture_and_a_free_choice_is_told_beside_it() {
+        let hosting = drawing("hosting");
+        assert!(hosting.contains("fraud --> [*] : purge"), "{hosting}");
+        assert!(hosting.contains("%% set_status leads to any status from pending, active, cancelled, fraud"));
+    }
+
+    #[test]
+    fn labels_and_codes_cannot_break_out_of_the_picture() {
+        let mut definition = builtin().unwrap().remove(0);
+        definition.statuses[0].code = "note".to_owned();
+        definition.statuses[0].label = "<b>: \"x\"; #1 é".to_owned();
+        let drawing = mermaid(&definition);
+        assert!(
+            drawing.contains("note_ : #60;b#62;#58; #34;x#34;#59; #35;1 é\n"),
+            "{drawing}"
+        );
+        assert!(drawing.contains("[*] --> note_\n"), "{drawing}");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Faults, Row, quoted};
+use super::{Faults, Row, of_status, quoted};
 use crate::workflow::{Definition, Origin, Target, Transition};
 
 pub(super) fn check(definition: &Definition, faults: &mut Faults) {
@@ -17,27 +17,46 @@ fn targets<'d>(definition: &'d Definition, row: &'d Transition, stages: &[&'d st
     match &row.to {
         Target::Status(code) => vec![code],
         Target::FailedStage => stages.to_vec(),
-        Target::Chosen => definition.statuses.iter().map(|status| status.code.as_str()).collect(),
+        Target::Chosen => definition
+            .statuses
+            .iter()
+            .map(|status| status.code.as_str())
+            .collect(),
         Target::Gone => Vec::new(),
     }
 }
 
 /// Walks from the initial status along every row, conditions left aside.
 fn unreachable(definition: &Definition, stages: &[&str], faults: &mut Faults) {
-    let Some(initial) = definition.initial() else { return };
-    let mut reached = BTreeSet::from([initial.code.as_str()]);
-    let mut rows: Vec<&Transition> = definition.transitions.iter().collect();
-    loop {
-        let (open, rest): (Vec<_>, Vec<_>) =
-            rows.into_iter().partition(|row| reached.iter().any(|code| definition.leaves(row, code)));
-        if open.is_empty() {
-            break;
+    let Some(initial) = definition.initial() else {
+        return;
+    };
+    let mut leaving: BTreeMap<&str, Vec<&Transition>> = BTreeMap::new();
+    for row in &definition.transitions {
+        for from in definition.origins(row) {
+            leaving.entry(from).or_default().push(row);
         }
-        reached.extend(open.into_iter().flat_map(|row| targets(definition, row, stages)));
-        rows = rest;
     }
-    for status in definition.statuses.iter().filter(|status| !reached.contains(status.code.as_str())) {
-        faults.add(format!("status[{}]", status.code), "nothing leads here from the initial status");
+    let mut reached = BTreeSet::from([initial.code.as_str()]);
+    let mut next = vec![initial.code.as_str()];
+    while let Some(code) = next.pop() {
+        for row in leaving.remove(code).unwrap_or_default() {
+            next.extend(
+                targets(definition, row, stages)
+                    .into_iter()
+                    .filter(|to| reached.insert(to)),
+            );
+        }
+    }
+    for status in definition
+        .statuses
+        .iter()
+        .filter(|status| !reached.contains(status.code.as_str()))
+    {
+        faults.add(
+            of_status(&status.code),
+            "nothing leads here from the initial status",
+        );
     }
 }
 
@@ -51,14 +70,19 @@ fn ends(definition: &Definition, stages: &[&str], faults: &mut Faults) {
             Target::Chosen => definition.statuses.len() > 1,
             Target::Gone => false,
         };
-        let mut rows = definition.transitions.iter().filter(|row| definition.leaves(row, code));
+        let mut rows = definition
+            .transitions
+            .iter()
+            .filter(|row| definition.leaves(row, code));
         if !status.is_final && !rows.any(leads_on) {
             let message = "nothing leads on from here: make it final, or give it a way out";
-            faults.add(format!("status[{code}]"), message);
+            faults.add(of_status(code), message);
         }
     }
     for (index, row) in definition.transitions.iter().enumerate() {
-        let Origin::Statuses(codes) = &row.from else { continue };
+        let Origin::Statuses(codes) = &row.from else {
+            continue;
+        };
         let is_final = |code: &&String| definition.status(code).is_some_and(|status| status.is_final);
         for code in codes.iter().filter(is_final) {
             let message = format!("{} leaves {}, which is final", quoted(&row.action), quoted(code));
@@ -73,7 +97,12 @@ type Edges<'d> = BTreeMap<&'d str, BTreeMap<&'d str, Row>>;
 
 fn circle(definition: &Definition, faults: &mut Faults) {
     let mut edges = Edges::new();
-    for (index, row) in definition.transitions.iter().enumerate().filter(|(_, row)| row.auto.is_some()) {
+    for (index, row) in definition
+        .transitions
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row.auto.is_some())
+    {
         let Target::Status(to) = &row.to else { continue };
         for from in definition.origins(row) {
             edges.entry(from).or_default().entry(to).or_insert(Row(index));
@@ -84,7 +113,9 @@ fn circle(definition: &Definition, faults: &mut Faults) {
     loop {
         let before = edges.values().map(BTreeMap::len).sum::<usize>();
         let sources: BTreeSet<&str> = edges.keys().copied().collect();
-        edges.values_mut().for_each(|targets| targets.retain(|to, _| sources.contains(to)));
+        edges
+            .values_mut()
+            .for_each(|targets| targets.retain(|to, _| sources.contains(to)));
         edges.retain(|_, targets| !targets.is_empty());
         if edges.values().map(BTreeMap::len).sum::<usize>() == before {
             break;

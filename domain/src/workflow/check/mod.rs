@@ -39,10 +39,26 @@ const MAX_DESCRIPTION: usize = 2_000;
 
 /// Effects that must stand in this order where one row has both, and what goes wrong otherwise.
 const ORDERED: [(Effect, Effect, &str); 4] = [
-    (Effect::FreezePrices, Effect::OpenInvoice, "the invoice would carry the old prices"),
-    (Effect::FreezePrices, Effect::IssueInvoice, "the invoice would carry the old prices"),
-    (Effect::TerminateItems, Effect::CancelItems, "active items would count as cancelled"),
-    (Effect::RefundPayments, Effect::CancelInvoice, "a paid invoice would not count as refunded"),
+    (
+        Effect::FreezePrices,
+        Effect::OpenInvoice,
+        "the invoice would carry the old prices",
+    ),
+    (
+        Effect::FreezePrices,
+        Effect::IssueInvoice,
+        "the invoice would carry the old prices",
+    ),
+    (
+        Effect::TerminateItems,
+        Effect::CancelItems,
+        "active items would count as cancelled",
+    ),
+    (
+        Effect::RefundPayments,
+        Effect::CancelInvoice,
+        "a paid invoice would not count as refunded",
+    ),
 ];
 
 /// Something wrong with a definition.
@@ -58,7 +74,10 @@ pub struct Fault {
 impl Fault {
     /// The same fault as seen from outside a definition that is one of several.
     pub fn within(self, code: &str) -> Fault {
-        Fault { place: format!("{code}: {}", self.place), ..self }
+        Fault {
+            place: format!("{code}: {}", self.place),
+            ..self
+        }
     }
 }
 
@@ -80,10 +99,16 @@ pub fn check(definition: &Definition) -> Vec<Fault> {
 fn sizes(definition: &Definition, faults: &mut Faults) {
     let (statuses, transitions) = (definition.statuses.len(), definition.transitions.len());
     if statuses > MAX_STATUSES {
-        faults.add("status", format!("{statuses} statuses; at most {MAX_STATUSES} are allowed"));
+        faults.add(
+            "status",
+            format!("{statuses} statuses; at most {MAX_STATUSES} are allowed"),
+        );
     }
     if transitions > MAX_TRANSITIONS {
-        faults.add("transition", format!("{transitions} transitions; at most {MAX_TRANSITIONS} are allowed"));
+        faults.add(
+            "transition",
+            format!("{transitions} transitions; at most {MAX_TRANSITIONS} are allowed"),
+        );
     }
 }
 
@@ -112,17 +137,23 @@ fn head(definition: &Definition, faults: &mut Faults) {
 #[derive(Default)]
 struct Faults {
     found: Vec<Fault>,
+    untold: usize,
 }
 
 impl Faults {
     fn add(&mut self, place: impl Display, message: impl Into<String>) {
-        self.found.push(Fault { place: place.to_string(), message: message.into() });
+        self.found.push(Fault {
+            place: place.to_string(),
+            message: message.into(),
+        });
     }
 
     /// A code: what URLs, columns and diagrams can carry unquoted.
     fn code(&mut self, place: impl Display, code: &str) {
         let first = code.starts_with(|c: char| c.is_ascii_lowercase());
-        let rest = code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let rest = code
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if !first || !rest || code.len() > 40 {
             let rule = "begins with a-z, goes on with a-z, 0-9 and _, and has at most 40 characters";
             self.add(place, format!("{} is no code: one {rule}", quoted(code)));
@@ -133,9 +164,15 @@ impl Faults {
     fn text(&mut self, place: impl Display, text: &str, most: usize) {
         let length = text.chars().count();
         if length == 0 || length > most {
-            self.add(place, format!("from 1 to {most} characters are needed, these are {length}"));
+            self.add(
+                place,
+                format!("from 1 to {most} characters are needed, these are {length}"),
+            );
         } else if text.trim() != text || text.chars().any(char::is_control) {
-            self.add(place, "control characters, and blanks at either end, are not allowed");
+            self.add(
+                place,
+                "control characters, and blanks at either end, are not allowed",
+            );
         }
     }
 
@@ -157,17 +194,23 @@ impl Faults {
             if let (Some(a), Some(b)) = (position(first), position(then))
                 && a > b
             {
-                let message = format!("`{}` must stand before `{}`, else {why}", first.name(), then.name());
+                let message = format!(
+                    "`{}` must stand before `{}`, else {why}",
+                    first.name(),
+                    then.name()
+                );
                 self.add(&place, message);
             }
         }
     }
 
     fn told(mut self) -> Vec<Fault> {
-        let untold = self.found.len().saturating_sub(MAX_FAULTS);
-        if untold > 0 {
-            self.found.truncate(MAX_FAULTS);
-            self.add("definition", format!("{untold} more faults are not listed"));
+        if self.untold > 0 {
+            let message = format!("{} more faults are not listed", self.untold);
+            self.found.push(Fault {
+                place: "definition".to_owned(),
+                message,
+            });
         }
         self.found
     }
@@ -191,17 +234,31 @@ impl Display for Row {
 
 /// Everybody whom a row lets through: an administrator may whatever staff may.
 fn admitted(by: RoleSet) -> RoleSet {
-    if by.has(Role::Staff) { by.union(RoleSet::of(&[Role::Admin])) } else { by }
+    if by.has(Role::Staff) {
+        by.union(RoleSet::of(&[Role::Admin]))
+    } else {
+        by
+    }
 }
 
 fn names(roles: RoleSet) -> String {
     roles.iter().map(Role::name).collect::<Vec<_>>().join(", ")
 }
 
-/// A piece of the definition inside a message, cut where it gets long.
+/// The place of a status.
+fn of_status(code: &str) -> String {
+    format!("status[{}]", short(code))
+}
+
+/// A piece of the definition inside a message.
 fn quoted(text: &str) -> String {
+    format!("`{}`", short(text))
+}
+
+/// A text, cut where it gets long.
+fn short(text: &str) -> String {
     match text.char_indices().nth(60) {
-        Some((end, _)) => format!("`{}…`", &text[..end]),
-        None => format!("`{text}`"),
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }

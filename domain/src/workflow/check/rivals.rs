@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Faults, Row, admitted, names, quoted};
+use super::{Faults, Row, admitted, quoted};
 use crate::{
     role::RoleSet,
     workflow::{Definition, Transition},
@@ -13,12 +13,17 @@ use crate::{
 type Groups<'d> = BTreeMap<(&'d str, &'d str), Vec<(Row, &'d Transition)>>;
 
 pub(super) fn check(definition: &Definition, faults: &mut Faults) {
-    // A row is told of once, not once per status that it leaves.
-    let mut told = BTreeSet::new();
-    for ((_, from), rows) in groups(definition) {
-        twins(from, &rows, &mut told, faults);
-        ends_open(from, &rows, &mut told, faults);
-        shadows(from, &rows, &mut told, faults);
+    let groups = groups(definition);
+    for find in [twins, ends_closed, shadows] {
+        // A row is told of once, not once per status that it leaves.
+        let mut told = BTreeSet::new();
+        for ((_, from), rows) in &groups {
+            for (at, message) in find(from, rows) {
+                if told.insert(at.0) {
+                    faults.add(at, message);
+                }
+            }
+        }
     }
 }
 
@@ -27,7 +32,10 @@ fn groups(definition: &Definition) -> Groups<'_> {
     for (index, row) in definition.transitions.iter().enumerate() {
         let origins: BTreeSet<_> = definition.origins(row).into_iter().collect();
         for from in origins {
-            groups.entry((&row.action, from)).or_default().push((Row(index), row));
+            groups
+                .entry((&row.action, from))
+                .or_default()
+                .push((Row(index), row));
         }
     }
     groups.retain(|_, rows| rows.len() > 1);
@@ -35,47 +43,68 @@ fn groups(definition: &Definition) -> Groups<'_> {
 }
 
 /// Two rows with one condition: the second is never taken by whoever may take the first.
-fn twins(from: &str, rows: &[(Row, &Transition)], told: &mut BTreeSet<usize>, faults: &mut Faults) {
+fn twins(from: &str, rows: &[(Row, &Transition)]) -> Vec<(Row, String)> {
     let mut kept: Vec<(Row, &Transition)> = Vec::new();
+    let mut found = Vec::new();
     for (at, row) in rows {
         let by = admitted(row.by);
-        match kept.iter().find(|(_, other)| other.when == row.when && admitted(other.by).meets(by)) {
-            Some((other, _)) if told.insert(at.0) => faults.add(
-                at,
-                format!("{} from {} has the same `when` as {other}, and people in common", quoted(&row.action), quoted(from)),
-            ),
-            Some(_) => {}
+        match kept
+            .iter()
+            .find(|(_, other)| other.when == row.when && admitted(other.by).meets(by))
+        {
+            Some((other, _)) => {
+                let common = "has people in common and the same `when` as";
+                found.push((*at, format!("{} {common} {other}", named(row, from))));
+            }
             None => kept.push((*at, row)),
         }
     }
+    found
 }
 
-/// The last of several rows has no condition, unless nobody is let through by another one too.
-fn ends_open(from: &str, rows: &[(Row, &Transition)], told: &mut BTreeSet<usize>, faults: &mut Faults) {
-    let Some(((at, last), earlier)) = rows.split_last() else { return };
-    let others = earlier.iter().fold(RoleSet::EMPTY, |all, (_, row)| all.union(admitted(row.by)));
-    if last.when.is_some() && others.meets(admitted(last.by)) && told.insert(at.0) {
-        let message = format!("the last row of {} from {} must be without `when`", quoted(&last.action), quoted(from));
-        faults.add(at.field("when"), message);
+/// The last of several rows has no condition, unless it shares nobody with the others: else whoever
+/// meets none of the conditions is told of the wrong one.
+fn ends_closed(from: &str, rows: &[(Row, &Transition)]) -> Vec<(Row, String)> {
+    let Some(((at, last), earlier)) = rows.split_last() else {
+        return Vec::new();
+    };
+    let others = earlier
+        .iter()
+        .fold(RoleSet::EMPTY, |all, (_, row)| all.union(admitted(row.by)));
+    if last.when.is_none() || !others.meets(admitted(last.by)) {
+        return Vec::new();
     }
+    vec![(
+        *at,
+        format!(
+            "{} is the last of several rows: it must be without `when`",
+            named(last, from)
+        ),
+    )]
 }
 
-/// A row whose people are all served by earlier rows without condition is never taken.
-fn shadows(from: &str, rows: &[(Row, &Transition)], told: &mut BTreeSet<usize>, faults: &mut Faults) {
+/// A row with a condition whose people are all served by earlier rows without one. The last row is
+/// left to [`ends_closed`], rows without condition to [`twins`].
+fn shadows(from: &str, rows: &[(Row, &Transition)]) -> Vec<(Row, String)> {
     let mut served = RoleSet::EMPTY;
-    for (at, row) in rows {
+    let mut found = Vec::new();
+    for (at, row) in rows.iter().take(rows.len().saturating_sub(1)) {
         let by = admitted(row.by);
-        if !by.is_empty() && by.within(served) && told.insert(at.0) {
-            let message = format!(
-                "never taken from {}: earlier rows of {} without `when` serve {} already",
-                quoted(from),
-                quoted(&row.action),
-                names(row.by),
-            );
-            faults.add(at, message);
-        }
         if row.when.is_none() {
             served = served.union(by);
+        } else if by.within(served) {
+            found.push((
+                *at,
+                format!(
+                    "{} is never taken: earlier rows without `when` are",
+                    named(row, from)
+                ),
+            ));
         }
     }
+    found
+}
+
+fn named(row: &Transition, from: &str) -> String {
+    format!("{} from {}", quoted(&row.action), quoted(from))
 }

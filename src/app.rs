@@ -1,0 +1,87 @@
+//! What lives as long as the process, handed to every edge.
+
+use std::{fmt, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use domain::{book::Book, mint::Mint, workflow};
+
+use crate::{
+    bus::{Feed, Keys},
+    error::{Error, Result},
+    store::{self, Store},
+};
+
+/// Time and chance, from outside, so that a test or the demo can fix them.
+pub trait World: Send + Sync + fmt::Debug {
+    /// The present moment.
+    fn now(&self) -> DateTime<Utc>;
+    /// 32 bytes that nobody can guess.
+    fn seed(&self) -> [u8; 32];
+
+    /// A mint for the present moment.
+    fn mint(&self) -> Mint {
+        Mint::new(self.now(), self.seed())
+    }
+}
+
+/// The machine's clock and random numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine;
+
+impl World for Machine {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+
+    fn seed(&self) -> [u8; 32] {
+        rand::random()
+    }
+}
+
+/// The application: the store, the workflows, the live feed.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// Every workflow.
+    pub book: Arc<Book>,
+    /// The live feed.
+    pub feed: Arc<Feed>,
+    /// Keys derived from the server's secret.
+    pub keys: Keys,
+    /// Time and chance.
+    pub world: Arc<dyn World>,
+}
+
+impl App {
+    /// Migrates the database, ships the built-in workflows into it, and reads what the process needs.
+    /// The feed does not run yet; see [`Feed::run`].
+    ///
+    /// # Errors
+    /// When the database cannot be used, or a stored workflow has faults.
+    pub async fn start(store: Store, secret: &[u8], world: Arc<dyn World>) -> Result<App> {
+        store.migrate().await?;
+        for definition in workflow::builtin().map_err(faulty)? {
+            let source = workflow::SOURCES.iter().find(|(code, _)| *code == definition.code);
+            let shipped = store::workflow::Stored {
+                code: definition.code.clone(),
+                version: definition.version as i32,
+                revision: definition.revision as i32,
+                definition: source.map_or_else(String::new, |(_, text)| (*text).to_owned()),
+            };
+            store::workflow::ship(&store, shipped, world.now()).await?;
+        }
+        let stored = store::workflow::all(&store).await?;
+        let definitions: Result<Vec<_>> =
+            stored.iter().map(|stored| workflow::parse(&stored.definition).map_err(faulty)).collect();
+        let keys = Keys::derive(secret);
+        let feed = Arc::new(Feed::open(store.clone()).await?);
+        Ok(App { store, book: Arc::new(Book::new(definitions?)), feed, keys, world })
+    }
+}
+
+fn faulty(faults: Vec<workflow::Fault>) -> Error {
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    Error::internal(format!("a workflow has faults: {}", faults.join("; ")))
+}

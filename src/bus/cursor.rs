@@ -1,0 +1,126 @@
+//! Cursors of the live feed: positions, sealed. A bare number would tell every tenant how busy all
+//! the others are.
+
+use aes_gcm_siv::{
+    Aes256GcmSiv, KeyInit, Nonce,
+    aead::{Aead, generic_array::GenericArray},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use domain::id::EventId;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use crate::{
+    error::{Error, Result},
+    store::{
+        Store,
+        event::{self, Position},
+    },
+};
+
+/// Keys derived from the server's secret, one per purpose.
+#[derive(Clone)]
+pub struct Keys {
+    cursor: [u8; 32],
+    idempotency: [u8; 32],
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys(..)")
+    }
+}
+
+impl Keys {
+    /// Derives the keys.
+    pub fn derive(secret: &[u8]) -> Keys {
+        Keys { cursor: tag(secret, b"ordo cursor v1"), idempotency: tag(secret, b"ordo idempotency v1") }
+    }
+
+    /// What is stored of an input instead of the input.
+    pub fn fingerprint(&self, input: &[u8]) -> Vec<u8> {
+        tag(&self.idempotency, input).to_vec()
+    }
+
+    /// The sealer of cursors.
+    pub fn cursors(&self) -> Cursors {
+        Cursors(Aes256GcmSiv::new(GenericArray::from_slice(&self.cursor)))
+    }
+}
+
+fn tag(key: &[u8], message: &[u8]) -> [u8; 32] {
+    // HMAC takes keys of any length, so there is no error to handle.
+    let Ok(mut mac) = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key) else { return [0; 32] };
+    mac.update(message);
+    mac.finalize().into_bytes().into()
+}
+
+/// Seals positions and opens cursors.
+#[derive(Clone)]
+pub struct Cursors(Aes256GcmSiv);
+
+impl std::fmt::Debug for Cursors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cursors(..)")
+    }
+}
+
+/// The layout of what is sealed: one byte for the version, eight for the position, eight for the
+/// random half of the event's id.
+const VERSION: u8 = 1;
+
+const INVALID: Error = Error::Cursor {
+    code: "CURSOR_INVALID",
+    message: "this cursor is not of this feed; read the list again and take its eventsCursor",
+};
+
+const EXPIRED: Error = Error::Cursor {
+    code: "CURSOR_EXPIRED",
+    message: "this cursor is too old; read the list again and take its eventsCursor",
+};
+
+impl Cursors {
+    /// The cursor of a position. The same position gives the same cursor: the cipher is safe without
+    /// a fresh nonce, it only shows that two cursors are equal, which they may.
+    pub fn seal(&self, position: Position) -> String {
+        let mut plain = [0; 17];
+        plain[0] = VERSION;
+        plain[1..9].copy_from_slice(&position.seq.to_be_bytes());
+        plain[9..].copy_from_slice(&random_half(position.event));
+        self.0
+            .encrypt(&Nonce::default(), plain.as_slice())
+            .map(|sealed| URL_SAFE_NO_PAD.encode(sealed))
+            .unwrap_or_default()
+    }
+
+    /// The position of a cursor that this log can serve.
+    ///
+    /// # Errors
+    /// CURSOR_INVALID for what was never given out by this log, CURSOR_EXPIRED for what it no longer
+    /// holds.
+    pub async fn open(&self, store: &Store, head: Position, cursor: &str) -> Result<Position> {
+        let sealed = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| INVALID)?;
+        let plain = self.0.decrypt(&Nonce::default(), sealed.as_slice()).map_err(|_| INVALID)?;
+        let (seq, half) = match plain.as_slice() {
+            [VERSION, rest @ ..] if rest.len() == 16 => {
+                let mut seq = [0; 8];
+                seq.copy_from_slice(&rest[..8]);
+                (i64::from_be_bytes(seq), &rest[8..])
+            }
+            _ => return Err(INVALID),
+        };
+        if seq == 0 {
+            return Ok(Position::START);
+        }
+        match event::at(store, seq).await? {
+            Some(position) if random_half(position.event) == half => Ok(position),
+            None if seq <= head.seq => Err(EXPIRED),
+            Some(_) | None => Err(INVALID),
+        }
+    }
+}
+
+/// The half of a UUIDv7 that is not time.
+fn random_half(id: EventId) -> [u8; 8] {
+    (id.0.as_u128() as u64).to_be_bytes()
+}

@@ -1,0 +1,9 @@
+//! The bus tells: one reader of the log per process, a ring of what it read, and a position per
+//! subscriber. It may use `domain`, the store's log, tokio.
+//! What never happens here: GraphQL, use cases, a queue per subscriber, an event that skips the log.
+
+mod cursor;
+mod feed;
+
+pub use cursor::{Cursors, Keys};
+pub use feed::{Feed, Listener};

@@ -1,0 +1,6 @@
+//! Use cases sequence: one function per intention, one transaction each.
+//! They may use `domain`, the store, and the bus's bell. Edges and jobs call them, nothing else writes.
+//! What never happens here: rules, SQL, GraphQL, HTTP.
+
+pub mod order;
+pub mod session;
