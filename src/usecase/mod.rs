@@ -2,5 +2,6 @@
 //! They may use `domain`, the store, and the bus's bell. Edges and jobs call them, nothing else writes.
 //! What never happens here: rules, SQL, GraphQL, HTTP.
 
+pub mod demo;
 pub mod order;
 pub mod session;

@@ -1,5 +1,7 @@
 //! The five workflows that ship with the product, embedded so that a change is a reviewed diff.
 
+use std::sync::LazyLock;
+
 use super::{Definition, Fault, parse};
 
 /// Code and text of each.
@@ -11,11 +13,18 @@ pub const SOURCES: [(&str, &str); 5] = [
     ("commerce", include_str!("builtin/commerce.toml")),
 ];
 
+/// A released binary never changes its mind about them: once is enough.
+static READ: LazyLock<Result<Vec<Definition>, Vec<Fault>>> = LazyLock::new(read);
+
 /// All five, read and checked.
 ///
 /// # Errors
 /// Every fault of every file, the place prefixed with the workflow's code.
 pub fn builtin() -> Result<Vec<Definition>, Vec<Fault>> {
+    READ.clone()
+}
+
+fn read() -> Result<Vec<Definition>, Vec<Fault>> {
     let mut definitions = Vec::with_capacity(SOURCES.len());
     let mut faults = Vec::new();
     for (code, text) in SOURCES {

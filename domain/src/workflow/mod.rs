@@ -1,4 +1,6 @@
 //! Workflows are data: statuses, and rows that say who may move an order where, and what comes of it.
+//! May use: roles and the permission table. Never happens here: a decision about an order (see
+//! `order`), or a definition that [`check()`] has faults with being followed.
 //!
 //! A [`Definition`] is read from TOML by [`parse`] and examined by [`check()`]; five of them ship with
 //! the product ([`builtin()`]). [`mermaid`] draws one for people.

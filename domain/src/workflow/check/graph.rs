@@ -31,16 +31,23 @@ fn unreachable(definition: &Definition, stages: &[&str], faults: &mut Faults) {
     let Some(initial) = definition.initial() else {
         return;
     };
-    let mut leaving: BTreeMap<&str, Vec<&Transition>> = BTreeMap::new();
-    for row in &definition.transitions {
+    let mut leaving: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, row) in definition.transitions.iter().enumerate() {
         for from in definition.origins(row) {
-            leaving.entry(from).or_default().push(row);
+            leaving.entry(from).or_default().push(index);
         }
     }
+    let mut rows: Vec<Option<&Transition>> = definition.transitions.iter().map(Some).collect();
     let mut reached = BTreeSet::from([initial.code.as_str()]);
     let mut next = vec![initial.code.as_str()];
     while let Some(code) = next.pop() {
-        for row in leaving.remove(code).unwrap_or_default() {
+        // Where a row leads does not depend on where it leaves from: once is enough.
+        for row in leaving
+            .remove(code)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|index| rows[index].take())
+        {
             next.extend(
                 targets(definition, row, stages)
                     .into_iter()

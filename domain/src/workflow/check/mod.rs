@@ -142,10 +142,14 @@ struct Faults {
 
 impl Faults {
     fn add(&mut self, place: impl Display, message: impl Into<String>) {
-        self.found.push(Fault {
-            place: place.to_string(),
-            message: message.into(),
-        });
+        if self.found.len() < MAX_FAULTS {
+            self.found.push(Fault {
+                place: place.to_string(),
+                message: message.into(),
+            });
+        } else {
+            self.untold += 1;
+        }
     }
 
     /// A code: what URLs, columns and diagrams can carry unquoted.

@@ -56,7 +56,7 @@ fn unknown(definition: &Definition, code: &str) -> String {
     let codes: Vec<_> = definition
         .statuses
         .iter()
-        .map(|status| status.code.as_str())
+        .map(|status| short(&status.code))
         .take(20)
         .collect();
     format!(
@@ -100,17 +100,19 @@ fn target(definition: &Definition, at: Row, row: &Transition, faults: &mut Fault
                 );
             }
         }
-        Target::Gone => {
-            if !row.effects.is_empty() {
-                faults.add(
-                    at.field("effects"),
-                    "an order that goes takes its items and money with it",
-                );
-            }
-            if !row.needs.contains(&Need::Number) {
-                faults.add(at.field("needs"), "what cannot be undone needs `number`");
-            }
-        }
+        Target::Gone => gone(at, row, faults),
+    }
+}
+
+fn gone(at: Row, row: &Transition, faults: &mut Faults) {
+    if !row.effects.is_empty() {
+        faults.add(
+            at.field("effects"),
+            "an order that goes takes its items and money with it",
+        );
+    }
+    if !row.needs.contains(&Need::Number) {
+        faults.add(at.field("needs"), "what cannot be undone needs `number`");
     }
 }
 

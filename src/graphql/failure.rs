@@ -1,0 +1,53 @@
+//! Errors that are not data: what goes into the response's `errors`, with a stable code.
+
+use async_graphql::ErrorExtensions;
+
+use crate::error::Error;
+
+/// An error on its way out. It has no `Display` on purpose: async-graphql turns whatever can be
+/// displayed into an error without a code, and this must not happen to ours.
+#[derive(Clone, Debug)]
+pub struct Failure(async_graphql::Error);
+
+/// The result of a resolver.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        let code = error.code();
+        let answer = |error: &Error| async_graphql::Error::new(error.to_string());
+        let with_code = |answer: async_graphql::Error| answer.extend_with(|_, e| e.set("code", code));
+        Failure(match &error {
+            Error::Internal(_) | Error::NumberTaken => {
+                let id = incident(&error);
+                let sentence = format!("something went wrong on our side; quote {id} when you report it");
+                with_code(async_graphql::Error::new(sentence)).extend_with(|_, e| e.set("incident", id))
+            }
+            Error::BadInput { path, .. } => {
+                with_code(answer(&error)).extend_with(|_, e| e.set("argument", *path))
+            }
+            Error::LiveFilterUnsupported { field } => {
+                with_code(answer(&error)).extend_with(|_, e| e.set("argument", format!("where.{field}")))
+            }
+            Error::Refusal(_)
+            | Error::IdempotencyMismatch
+            | Error::Unauthenticated
+            | Error::Forbidden { .. }
+            | Error::TooComplex(_)
+            | Error::Cursor { .. } => with_code(answer(&error)),
+        })
+    }
+}
+
+/// Logs what happened, once, and gives it an id that may be told.
+fn incident(error: &Error) -> String {
+    let id = format!("{:016x}", rand::random::<u64>());
+    tracing::error!(incident = %id, error = ?error, "internal error");
+    id
+}
+
+impl From<Failure> for async_graphql::Error {
+    fn from(failure: Failure) -> async_graphql::Error {
+        failure.0
+    }
+}

@@ -1,0 +1,78 @@
+//! The schema: an edge that translates between GraphQL and use cases, one file per noun.
+//! It may use use cases, the store's reads (with the viewer's grants), and the bus for subscriptions.
+//! What never happens here: SQL, transactions, rules, a query per row.
+
+mod failure;
+mod node;
+mod order;
+mod paging;
+mod people;
+mod product;
+mod scalar;
+mod settings;
+mod siblings;
+mod viewer;
+mod workflow;
+
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions};
+
+pub use failure::{Failure, Result};
+pub use viewer::Session;
+
+use crate::app::App;
+
+/// Everything that can be read.
+#[derive(Debug, Default, MergedObject)]
+pub struct Query(
+    viewer::ViewerQuery,
+    node::NodeQuery,
+    order::OrderQuery,
+    product::ProductQuery,
+    people::OrganizationQuery,
+    workflow::WorkflowQuery,
+    settings::SettingsQuery,
+);
+
+/// Everything that can be changed.
+#[derive(Debug, Default, MergedObject)]
+pub struct Mutation(order::PlaceMutation, order::ActionMutation, order::DeskMutation);
+
+/// Everything that can be watched.
+#[derive(Debug, Default, MergedSubscription)]
+pub struct Subscription(order::OrderSubscription);
+
+/// The executable schema.
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+
+/// The deepest nesting of fields that is executed; introspection needs 15.
+const MAX_DEPTH: usize = 20;
+/// The most that one operation may ask for: each field counts one, lists count per element.
+const MAX_COMPLEXITY: usize = 50_000;
+/// The most aliases in one document.
+const MAX_ALIASES: usize = 100;
+/// The most directives on one field.
+const MAX_DIRECTIVES: usize = 10;
+
+/// The schema over a running application.
+pub fn schema(app: App) -> Schema {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .register_output_type::<node::Node>()
+        .register_output_type::<order::OrderError>()
+        .limit_depth(MAX_DEPTH)
+        .limit_complexity(MAX_COMPLEXITY)
+        .limit_aliases(MAX_ALIASES)
+        .limit_directives(MAX_DIRECTIVES)
+        .data(app.keys.cursors())
+        .data(app)
+        .finish()
+}
+
+/// The schema as text, in an order that does not depend on the code's.
+pub fn sdl() -> String {
+    let schema = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .register_output_type::<node::Node>()
+        .register_output_type::<order::OrderError>()
+        .finish();
+    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
+    schema.sdl_with_options(options)
+}

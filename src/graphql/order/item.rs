@@ -1,0 +1,327 @@
+//! The lines of an order, what they provide, and the attempts at it.
+
+use async_graphql::{Context, Enum, ID, Json, Object, SimpleObject};
+use domain::{
+    order::{self, Outcome},
+    permission::Field,
+    role::RoleSet,
+};
+
+use super::{Order, money::Money, store};
+use crate::graphql::{
+    failure::{Failure, Result},
+    product::{Product, UnitPrice, rate},
+    scalar::{DateTime, Decimal},
+};
+
+/// Where one line stands; apart from the order's status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "order::ItemStatus")]
+pub enum ItemStatus {
+    /// Nothing has begun.
+    Pending,
+    /// An attempt is running.
+    Provisioning,
+    /// Delivered and in use.
+    Active,
+    /// The last attempt failed.
+    Failed,
+    /// Cancelled before it was active.
+    Cancelled,
+    /// Was active, and has been ended.
+    Terminated,
+}
+
+/// Whether the order that a line belongs to is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum PaymentStatus {
+    /// Nothing is paid.
+    Unpaid,
+    /// A part is paid.
+    Partial,
+    /// All is paid.
+    Paid,
+}
+
+/// The state of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "order::ResourceState")]
+pub enum ResourceState {
+    /// Coming into being.
+    Creating,
+    /// In use.
+    Ok,
+    /// Changing.
+    Updating,
+    /// Coming to its end.
+    Terminating,
+    /// The last attempt on it failed.
+    Erred,
+    /// Gone.
+    Terminated,
+}
+
+/// What a line provides: a server, an account, an allocation.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Resource {
+    /// Its id.
+    id: ID,
+    /// Its name.
+    name: String,
+    /// Its state.
+    state: ResourceState,
+    /// Its id at the provider's backend.
+    backend_id: Option<String>,
+    /// When it came to be.
+    created_at: DateTime,
+    /// When it last changed.
+    updated_at: DateTime,
+}
+
+/// One line of an order. Name, SKU, configuration and price are as they were when it was placed.
+#[derive(Clone, Debug)]
+pub struct OrderItem {
+    item: order::Item,
+    order: Order,
+}
+
+impl OrderItem {
+    /// A line of this order.
+    pub fn new(item: order::Item, order: Order) -> OrderItem {
+        OrderItem { item, order }
+    }
+
+    fn money(&self, minor: i64) -> Money {
+        Money::new(minor, self.order.head.currency)
+    }
+}
+
+/// One line of an order. Name, SKU, configuration and price are as they were when it was placed.
+#[Object]
+impl OrderItem {
+    /// Its id.
+    async fn id(&self) -> ID {
+        self.item.id.to_string().into()
+    }
+
+    /// From 1, without gaps.
+    async fn position(&self) -> i32 {
+        self.item.position
+    }
+
+    /// The product, while the catalogue knows it.
+    async fn product(&self, ctx: &Context<'_>) -> Option<Result<Product>> {
+        let id = self.item.product?;
+        let found = async {
+            let products = self.order.batch.products(store(ctx)).await?;
+            Ok::<_, Failure>(products.get(store(ctx), id).await?.cloned())
+        };
+        let providers = self.order.batch.organizations.clone();
+        found.await.map(|product| product.map(|product| Product::new(product, providers))).transpose()
+    }
+
+    /// The product's name.
+    async fn name(&self) -> &str {
+        &self.item.name
+    }
+
+    /// The product's stock keeping unit.
+    async fn sku(&self) -> &str {
+        &self.item.sku
+    }
+
+    /// What was configured: vCPU, memory, storage.
+    async fn configuration(&self) -> Json<serde_json::Value> {
+        Json(self.item.configuration.clone())
+    }
+
+    /// How many.
+    async fn quantity(&self) -> i32 {
+        i32::try_from(self.item.quantity).unwrap_or(i32::MAX)
+    }
+
+    /// The price of one.
+    async fn unit_price(&self) -> UnitPrice {
+        UnitPrice::new(self.item.unit_price, self.order.head.currency)
+    }
+
+    /// Taken off this line.
+    async fn discount(&self) -> Money {
+        self.money(self.item.discount)
+    }
+
+    /// Quantity times unit price less discount, before tax.
+    async fn line_total(&self) -> Money {
+        self.money(self.item.line_total)
+    }
+
+    /// Tax as a fraction of the line total.
+    async fn tax_rate(&self) -> Decimal {
+        rate(self.item.tax_rate)
+    }
+
+    /// Tax on this line.
+    async fn tax(&self) -> Money {
+        self.money(self.item.tax)
+    }
+
+    /// Where the line stands.
+    async fn status(&self) -> ItemStatus {
+        self.item.status.into()
+    }
+
+    /// Whether the order is paid.
+    async fn payment_status(&self) -> PaymentStatus {
+        let head = &self.order.head;
+        match (head.due() <= 0, head.paid > 0) {
+            (true, _) => PaymentStatus::Paid,
+            (false, true) => PaymentStatus::Partial,
+            (false, false) => PaymentStatus::Unpaid,
+        }
+    }
+
+    /// What it provides, once work on it has begun.
+    async fn resource(&self, ctx: &Context<'_>) -> Option<Result<Resource>> {
+        let id = self.item.resource?;
+        let found = async {
+            let resources = self.order.batch.resources(store(ctx)).await?;
+            Ok::<_, Failure>(resources.get(store(ctx), id).await?.cloned())
+        };
+        let resource = |resource: order::Resource| Resource {
+            id: resource.id.to_string().into(),
+            name: resource.name,
+            state: resource.state.into(),
+            backend_id: resource.backend_id,
+            created_at: DateTime(resource.created_at),
+            updated_at: DateTime(resource.updated_at),
+        };
+        found.await.map(|found| found.map(resource)).transpose()
+    }
+}
+
+/// What a failure was due to, as told by whoever reported it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "order::ErrorCategory")]
+pub enum ErrorCategory {
+    /// Not enough of a resource.
+    Capacity,
+    /// The order or offering is configured wrongly.
+    Configuration,
+    /// The provisioning machinery failed.
+    Infrastructure,
+    /// Anything else, and what is not told.
+    Other,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct OrderFailure {
+    /// What it was due to.
+    category: ErrorCategory,
+    /// In words; to buyers a sentence that says no more than the category.
+    message: String,
+    /// Where in the provider's code; for staff and the provider.
+    traceback: Option<String>,
+    /// The status in which it failed; for the operator and the provider.
+    stage: Option<String>,
+    /// When.
+    at: Option<DateTime>,
+}
+
+impl OrderFailure {
+    /// The failure of an attempt, as somebody with this standing reads it.
+    pub fn of(attempt: &order::Attempt, standing: RoleSet) -> Option<OrderFailure> {
+        let failure = attempt.failure.as_ref()?;
+        let inside = Field::ErrorMessage.shows(standing);
+        let traceback = failure.traceback.clone().filter(|_| Field::Traceback.shows(standing));
+        Some(OrderFailure {
+            category: failure.category.into(),
+            message: if inside { failure.message.clone() } else { safe_sentence(failure.category).to_owned() },
+            traceback,
+            stage: inside.then(|| attempt.stage.clone()),
+            at: attempt.ended_at.map(DateTime),
+        })
+    }
+}
+
+/// What buyers are told: a failure's own words may hold secrets of the provider.
+fn safe_sentence(category: order::ErrorCategory) -> &'static str {
+    match category {
+        order::ErrorCategory::Capacity => "there was not enough capacity; the provider has been told",
+        order::ErrorCategory::Configuration => "the order could not be carried out as it is configured",
+        order::ErrorCategory::Infrastructure => "the provider had a technical problem",
+        order::ErrorCategory::Other => "the order could not be carried out",
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "Outcome")]
+pub enum AttemptOutcome {
+    /// It has not ended.
+    Running,
+    /// It delivered.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// The order was cancelled or reset under it.
+    Abandoned,
+}
+
+/// One run at provisioning a line. A retry opens the next one and leaves this as it is.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    attempt: order::Attempt,
+    order: Order,
+}
+
+impl Attempt {
+    /// An attempt on a line of this order.
+    pub fn new(attempt: order::Attempt, order: Order) -> Attempt {
+        Attempt { attempt, order }
+    }
+}
+
+/// One run at provisioning a line. A retry opens the next one and leaves this as it is.
+#[Object]
+impl Attempt {
+    /// Its id.
+    async fn id(&self) -> ID {
+        self.attempt.id.to_string().into()
+    }
+
+    /// The id of the line.
+    async fn item_id(&self) -> ID {
+        self.attempt.item.to_string().into()
+    }
+
+    /// From 1, per line.
+    async fn number(&self) -> i32 {
+        self.attempt.number
+    }
+
+    /// The status that the order was in when the attempt last moved.
+    async fn stage(&self) -> &str {
+        &self.attempt.stage
+    }
+
+    /// How it ended.
+    async fn outcome(&self) -> AttemptOutcome {
+        self.attempt.outcome.into()
+    }
+
+    /// When it began.
+    async fn started_at(&self) -> DateTime {
+        DateTime(self.attempt.started_at)
+    }
+
+    /// When it ended.
+    async fn ended_at(&self) -> Option<DateTime> {
+        self.attempt.ended_at.map(DateTime)
+    }
+
+    /// Why it failed.
+    async fn error(&self) -> Option<OrderFailure> {
+        OrderFailure::of(&self.attempt, self.order.standing)
+    }
+}

@@ -1,0 +1,529 @@
+//! Orders: the type, and by file what is asked of them.
+
+mod batch;
+mod change;
+mod desk;
+mod event;
+mod filter;
+mod item;
+mod list;
+mod live;
+mod money;
+mod place;
+mod refused;
+
+use std::sync::Arc;
+
+use async_graphql::{
+    Context, Enum, ID, Json, Object, SimpleObject,
+    connection::{Connection, EmptyFields},
+};
+use domain::{
+    order::{self, Facts, Head, Subject},
+    permission::Field,
+    role::RoleSet,
+    workflow::{Category, Definition, Need},
+};
+
+pub use batch::Batch;
+pub use change::ActionMutation;
+pub use desk::DeskMutation;
+pub use list::OrderQuery;
+pub use live::OrderSubscription;
+pub use place::PlaceMutation;
+pub use refused::OrderError;
+
+use self::{
+    event::OrderEvent,
+    item::{Attempt, OrderFailure, OrderItem},
+    money::{Invoice, OrderPricing, Payment, Refund},
+};
+use super::{
+    failure::{Failure, Result},
+    paging::{Args, Window, cursor, index, uncursor},
+    people::{Organization, User},
+    scalar::{Date, DateTime},
+    viewer::{Session, session},
+    workflow::OrderStatus,
+};
+use crate::{
+    app::App,
+    error::Error,
+    store::{Store, event::Stretch},
+    usecase,
+};
+
+/// What an order does to its resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "order::OrderKind", name = "OrderType")]
+pub enum OrderType {
+    /// Brings a resource into being.
+    Create,
+    /// Changes an existing one.
+    Update,
+    /// Ends an existing one.
+    Terminate,
+    /// Sells goods; there is no resource.
+    Sale,
+}
+
+/// An order, as this viewer sees it.
+#[derive(Clone, Debug)]
+pub struct Order {
+    head: Arc<Head>,
+    standing: RoleSet,
+    batch: Arc<Batch>,
+}
+
+/// Whom to reach about an order, as it was when the order was placed.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct OrderContact {
+    /// Name.
+    name: String,
+    /// E-mail address.
+    email: String,
+    /// Telephone number.
+    phone: String,
+}
+
+/// A postal address, as it was when the order was placed.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct OrderAddress {
+    /// Addressee.
+    name: String,
+    /// Street, house number, floor.
+    lines: Vec<String>,
+    /// Town.
+    city: String,
+    /// Postal code.
+    postal_code: String,
+    /// State, province or region.
+    region: String,
+    /// Country, ISO 3166-1 alpha-2.
+    country: String,
+}
+
+impl From<order::Address> for OrderAddress {
+    fn from(address: order::Address) -> OrderAddress {
+        let order::Address { name, lines, city, postal_code, region, country } = address;
+        OrderAddress { name, lines, city, postal_code, region, country }
+    }
+}
+
+/// What the caller supplies with an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "Need")]
+pub enum ActionNeed {
+    /// A reason in words.
+    Reason,
+    /// What failed: category and message.
+    Error,
+    /// The order's number typed again.
+    Number,
+}
+
+/// What stands in the way of an action.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct ActionBlock {
+    /// The name of the guard, as in `GuardFailed.guard`.
+    guard: String,
+    /// What must hold, and the way out.
+    message: String,
+}
+
+/// Something that this viewer may do to the order now, or could if nothing stood in the way.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct AvailableAction {
+    /// The action's name, for `orderTransition`.
+    action: String,
+    /// What people call it.
+    label: String,
+    /// Where it leads; null when it depends on the order or is the caller's choice.
+    to: Option<OrderStatus>,
+    /// What the caller has to supply.
+    needs: Vec<ActionNeed>,
+    /// Whether to ask for confirmation first.
+    confirm: bool,
+    /// What stands in the way now.
+    blocked_by: Option<ActionBlock>,
+}
+
+impl Order {
+    /// The orders of one answer, in the given order; each is one that the viewer may see.
+    pub fn all(session: &Session, heads: Vec<Head>) -> Vec<Order> {
+        let heads: Vec<Arc<Head>> = heads.into_iter().map(Arc::new).collect();
+        let batch = Batch::new(heads.clone());
+        let order = |head: Arc<Head>| Order {
+            standing: session.standing(&head.parties, head.deleted_at.is_some()),
+            head,
+            batch: batch.clone(),
+        };
+        heads.into_iter().map(order).collect()
+    }
+
+    /// An order alone.
+    pub fn single(session: &Session, head: Head) -> Order {
+        let head = Arc::new(head);
+        let standing = session.standing(&head.parties, head.deleted_at.is_some());
+        Order { standing, batch: Batch::new(vec![head.clone()]), head }
+    }
+
+    /// What lists and scope read of it.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn shows(&self, field: Field) -> bool {
+        field.shows(self.standing)
+    }
+
+    fn internal(&self) -> bool {
+        self.shows(Field::InternalStatus)
+    }
+
+    fn workflow<'a>(&self, ctx: &Context<'a>) -> Result<&'a Definition> {
+        Ok(usecase::order::workflow(ctx.data_unchecked::<App>(), &self.head)?)
+    }
+
+    async fn person(
+        &self,
+        ctx: &Context<'_>,
+        id: Option<domain::id::UserId>,
+        field: Option<Field>,
+    ) -> Option<Result<User>> {
+        let id = id.filter(|_| field.is_none_or(|field| self.shows(field)))?;
+        let found = self.batch.people.get(store(ctx), id).await;
+        found.map(|user| user.cloned().map(User)).map_err(Failure::from).transpose()
+    }
+
+    async fn organization(&self, ctx: &Context<'_>, id: domain::id::OrganizationId) -> Result<Organization> {
+        let found = self.batch.organizations.get(store(ctx), id).await?.cloned();
+        Ok(Organization(found.ok_or_else(|| Error::internal("an order of an unknown organisation"))?))
+    }
+
+    async fn particulars(&self, ctx: &Context<'_>) -> Result<order::Particulars> {
+        Ok(self.batch.particulars.get(store(ctx), self.head.id).await?.cloned().unwrap_or_default())
+    }
+
+    async fn list<P: Clone>(
+        &self,
+        found: std::result::Result<Option<&Vec<P>>, Error>,
+        field: Field,
+    ) -> Result<Vec<P>> {
+        Ok(found?.filter(|_| self.shows(field)).cloned().unwrap_or_default())
+    }
+}
+
+/// The store of this server.
+fn store<'a>(ctx: &Context<'a>) -> &'a Store {
+    &ctx.data_unchecked::<App>().store
+}
+
+/// An order, as this viewer sees it. What the viewer may not see reads as null or as an empty list.
+#[Object]
+impl Order {
+    /// Its id; sorts by creation.
+    pub async fn id(&self) -> ID {
+        self.head.id.to_string().into()
+    }
+
+    /// The number people read out: ten digits, unique, never reused.
+    async fn number(&self) -> String {
+        self.head.number.to_string()
+    }
+
+    /// What it does to its resources.
+    #[graphql(name = "type")]
+    async fn kind(&self) -> OrderType {
+        self.head.kind.into()
+    }
+
+    /// The customer's own reference.
+    async fn external_reference(&self) -> Option<&str> {
+        self.head.external_reference.as_deref()
+    }
+
+    /// Grows by one with every event; pass it as `expectedVersion` to write only what you have seen.
+    async fn version(&self) -> i32 {
+        i32::try_from(self.head.version).unwrap_or(i32::MAX)
+    }
+
+    /// When it was created.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.head.created_at)
+    }
+
+    /// When anything about it last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.head.updated_at)
+    }
+
+    /// When it was submitted; its prices are frozen since.
+    async fn placed_at(&self) -> Option<DateTime> {
+        self.head.placed_at.map(DateTime)
+    }
+
+    /// When it last ended, well or badly; null while work goes on.
+    async fn completed_at(&self) -> Option<DateTime> {
+        self.head.completed_at.map(DateTime)
+    }
+
+    /// The last day on which it is wanted, in the customer's time zone.
+    async fn expires_on(&self) -> Option<Date> {
+        self.head.expires_on.map(Date)
+    }
+
+    /// When it was deleted; such an order exists for staff alone.
+    async fn deleted_at(&self) -> Option<DateTime> {
+        self.head.deleted_at.map(DateTime)
+    }
+
+    /// The code of its workflow.
+    async fn workflow_code(&self) -> &str {
+        &self.head.workflow
+    }
+
+    /// Its status; to buyers the public one.
+    async fn status(&self, ctx: &Context<'_>) -> Result<OrderStatus> {
+        Ok(OrderStatus::of(self.workflow(ctx)?, &self.head.status, self.internal()))
+    }
+
+    /// When the status last changed.
+    async fn status_changed_at(&self) -> DateTime {
+        DateTime(self.head.status_changed_at)
+    }
+
+    /// Whether it has been in its status for longer than the workflow expects.
+    async fn is_stalled(&self, ctx: &Context<'_>) -> Result<bool> {
+        let now = ctx.data_unchecked::<App>().world.now();
+        Ok(self.internal() && self.head.is_stalled(self.workflow(ctx)?, now))
+    }
+
+    /// What this viewer may do to it now.
+    async fn available_actions(&self, ctx: &Context<'_>) -> Result<Vec<AvailableAction>> {
+        let workflow = self.workflow(ctx)?;
+        let none = Vec::new();
+        let items = self.batch.items.get(store(ctx), self.head.id).await?.unwrap_or(&none);
+        let products = self.batch.products(store(ctx)).await?.all(store(ctx)).await?.clone();
+        let facts = Facts { products, ..Facts::default() };
+        let subject = Subject { head: &self.head, items, facts: &facts };
+        let actions = order::available_actions(workflow, subject, self.standing);
+        Ok(actions.into_iter().map(|action| self.available(workflow, action)).collect())
+    }
+
+    /// Who buys.
+    async fn customer(&self, ctx: &Context<'_>) -> Result<Organization> {
+        self.organization(ctx, self.head.parties.customer).await
+    }
+
+    /// Who provides.
+    async fn provider(&self, ctx: &Context<'_>) -> Result<Organization> {
+        self.organization(ctx, self.head.parties.provider).await
+    }
+
+    /// Whom to reach about it, as it was when the order was placed.
+    async fn contact(&self, ctx: &Context<'_>) -> Result<OrderContact> {
+        let order::Contact { name, email, phone } = self.particulars(ctx).await?.contact;
+        Ok(OrderContact { name, email, phone })
+    }
+
+    /// Where to deliver, as it was when the order was placed.
+    async fn shipping_address(&self, ctx: &Context<'_>) -> Option<Result<OrderAddress>> {
+        let found = self.particulars(ctx).await;
+        found.map(|particulars| particulars.shipping_address.map(OrderAddress::from)).transpose()
+    }
+
+    /// Whom to bill, as it was when the order was placed; not for those who deliver.
+    async fn billing_address(&self, ctx: &Context<'_>) -> Option<Result<OrderAddress>> {
+        if !self.shows(Field::Commerce) {
+            return None;
+        }
+        let found = self.particulars(ctx).await;
+        found.map(|particulars| particulars.billing_address.map(OrderAddress::from)).transpose()
+    }
+
+    /// What the customer wrote.
+    async fn customer_note(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        let found = self.particulars(ctx).await;
+        found.map(|particulars| particulars.customer_note).transpose()
+    }
+
+    /// How the customer means to pay.
+    async fn payment_method(&self, ctx: &Context<'_>) -> Option<Result<money::PaymentMethod>> {
+        let found = self.particulars(ctx).await;
+        found.map(|particulars| particulars.payment_method.map(Into::into)).transpose()
+    }
+
+    /// The address that the order was placed from; for those who take orders for the operator.
+    async fn client_ip(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        if !self.shows(Field::ClientIp) {
+            return None;
+        }
+        self.particulars(ctx).await.map(|particulars| particulars.client_ip).transpose()
+    }
+
+    /// Anything else that was given with the order; for the operator and the provider.
+    async fn metadata(&self, ctx: &Context<'_>) -> Option<Result<Json<serde_json::Value>>> {
+        if !self.shows(Field::Metadata) {
+            return None;
+        }
+        self.particulars(ctx).await.map(|particulars| particulars.metadata.map(Json)).transpose()
+    }
+
+    /// Tags; for the operator and the provider.
+    async fn tags(&self) -> &[String] {
+        if self.shows(Field::Metadata) { &self.head.tags } else { &[] }
+    }
+
+    /// Who placed it; null for orders that came from outside.
+    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        self.person(ctx, self.head.parties.creator, None).await
+    }
+
+    /// The customer-service representative; for the operator.
+    async fn csr(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        self.person(ctx, self.head.parties.csr, Some(Field::Assignments)).await
+    }
+
+    /// The delivery agent; for the operator and the agent.
+    async fn delivery_agent(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        self.person(ctx, self.head.parties.agent, Some(Field::Assignments)).await
+    }
+
+    /// The lines, by position.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).max(0) as usize * child_complexity")]
+    async fn items(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<String, OrderItem, EmptyFields, EmptyFields>> {
+        let window = Args { first, after, last, before }.window(index)?;
+        let items = self.batch.items.get(store(ctx), self.head.id).await?.cloned().unwrap_or_default();
+        Ok(Window::<usize>::slice(window, items, |item| OrderItem::new(item, self.clone())))
+    }
+
+    /// Subtotal, discount, tax, fee, total, and what is paid and due.
+    async fn pricing(&self) -> OrderPricing {
+        OrderPricing::of(&self.head)
+    }
+
+    /// The newest invoice.
+    async fn invoice(&self, ctx: &Context<'_>) -> Option<Result<Invoice>> {
+        if !self.shows(Field::Commerce) {
+            return None;
+        }
+        let found = self.batch.invoices.get(store(ctx), self.head.id).await;
+        let currency = self.head.currency;
+        found.map(|invoice| invoice.map(|i| Invoice::new(i.clone(), currency))).map_err(Failure::from).transpose()
+    }
+
+    /// Money received, oldest first.
+    async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
+        let found = self.batch.payments.get(store(ctx), self.head.id).await;
+        let payments = self.list(found, Field::Commerce).await?;
+        Ok(payments.into_iter().map(|payment| Payment::new(payment, self.clone())).collect())
+    }
+
+    /// Money given back, oldest first.
+    async fn refunds(&self, ctx: &Context<'_>) -> Result<Vec<Refund>> {
+        let found = self.batch.refunds.get(store(ctx), self.head.id).await;
+        let refunds = self.list(found, Field::Commerce).await?;
+        Ok(refunds.into_iter().map(|refund| Refund::new(refund, self.clone())).collect())
+    }
+
+    /// Notes that this viewer may read, oldest first.
+    async fn notes(&self, ctx: &Context<'_>) -> Result<Vec<event::OrderNote>> {
+        let notes = self.batch.notes.get(store(ctx), self.head.id).await?.cloned().unwrap_or_default();
+        let readable = notes.into_iter().filter(|note| event::readable(note.audience, self.standing));
+        Ok(readable.map(|note| event::OrderNote::new(note, self.clone())).collect())
+    }
+
+    /// What is wrong now: the failure of the last attempt, while the order stands failed.
+    async fn error(&self, ctx: &Context<'_>) -> Option<Result<OrderFailure>> {
+        if self.head.category != Category::Failed {
+            return None;
+        }
+        let attempts = match self.batch.attempts.get(store(ctx), self.head.id).await {
+            Ok(attempts) => attempts?,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let failed = attempts.iter().filter(|attempt| attempt.failure.is_some());
+        let last = failed.max_by_key(|attempt| attempt.ended_at)?;
+        OrderFailure::of(last, self.standing).map(Ok)
+    }
+
+    /// Every run at provisioning its lines, oldest first; for the operator and the provider.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).max(0) as usize * child_complexity")]
+    async fn attempts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<String, Attempt, EmptyFields, EmptyFields>> {
+        let window = Args { first, after, last, before }.window(index)?;
+        let found = self.batch.attempts.get(store(ctx), self.head.id).await;
+        let attempts = self.list(found, Field::Attempts).await?;
+        Ok(Window::<usize>::slice(window, attempts, |attempt| Attempt::new(attempt, self.clone())))
+    }
+
+    /// Everything that happened to it and that this viewer may know, oldest first.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).max(0) as usize * child_complexity")]
+    async fn timeline(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<String, OrderEvent, EmptyFields, EmptyFields>> {
+        let version = |text: &str| uncursor(text)?.parse::<i64>().ok();
+        let window = Args { first, after, last, before }.window(version)?;
+        let Window { after, before, from_end, .. } = window;
+        if !self.shows(Field::Timeline) {
+            return Ok(window.connection(Vec::<OrderEvent>::new(), EmptyFields, |e| (String::new(), e)));
+        }
+        let stretch = Stretch { after, before, from_end, limit: window.limit() };
+        let cell = self.batch.timeline(store(ctx), self.standing, stretch).await?;
+        let Some(timelines) = cell.get() else { return Err(Error::internal("an empty timeline").into()) };
+        let events = timelines.events.get(&self.head.id).cloned().unwrap_or_default();
+        Ok(window.connection(events, EmptyFields, |logged| {
+            let key = cursor(&logged.event.version.to_string());
+            (key, OrderEvent::new(logged, self.clone(), timelines.people.clone()))
+        }))
+    }
+}
+
+impl Order {
+    fn available(&self, workflow: &Definition, action: order::AvailableAction) -> AvailableAction {
+        let order::AvailableAction { action, label, to, needs, confirm, blocked_by } = action;
+        AvailableAction {
+            // The code is already the one that the viewer sees; a public code that is no status's own
+            // code is looked up by the status behind it.
+            to: to.map(|code| {
+                let behind = workflow.statuses.iter().find(|status| match self.internal() {
+                    true => status.code == code,
+                    false => status.public_code() == code,
+                });
+                OrderStatus::of(workflow, behind.map_or(&code, |status| &status.code), self.internal())
+            }),
+            action,
+            label,
+            needs: needs.into_iter().map(Into::into).collect(),
+            confirm,
+            blocked_by: blocked_by.map(|block| ActionBlock {
+                guard: block.name().to_owned(),
+                message: block.sentence().to_owned(),
+            }),
+        }
+    }
+}
+
+/// The viewer's session, for resolvers that have one for certain.
+pub(super) fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a Session> {
+    Ok(session(ctx)?)
+}

@@ -1,0 +1,123 @@
+//! Who asks, as far as the schema is concerned.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use chrono::Utc;
+use domain::{
+    actor::{Actor, Grant, Parties, standing},
+    role::RoleSet,
+};
+
+use super::{
+    failure::Failure,
+    people::{Organization, User},
+    scalar::DateTime,
+};
+use crate::{
+    app::App,
+    error::{Error, Result},
+    store::people,
+};
+
+/// An authenticated session: put into the data of every request and socket, absent for anonymous
+/// callers.
+#[derive(Clone, Debug)]
+pub struct Session {
+    actor: Arc<Actor>,
+    grants: Arc<Vec<Grant>>,
+    expires_at: chrono::DateTime<Utc>,
+}
+
+impl Session {
+    /// A session of this actor, until its token expires.
+    pub fn new(actor: Actor, expires_at: chrono::DateTime<Utc>) -> Session {
+        let grants = Arc::new(actor.grants());
+        Session { actor: Arc::new(actor), grants, expires_at }
+    }
+
+    /// The actor.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// What the actor reaches.
+    pub fn grants(&self) -> &[Grant] {
+        &self.grants
+    }
+
+    /// When the token expires.
+    pub fn expires_at(&self) -> chrono::DateTime<Utc> {
+        self.expires_at
+    }
+
+    /// The actor's standing on an order.
+    pub fn standing(&self, parties: &Parties, deleted: bool) -> RoleSet {
+        standing(&self.grants, self.actor.user(), parties, deleted)
+    }
+}
+
+/// The session of this operation.
+///
+/// # Errors
+/// UNAUTHENTICATED for anonymous callers.
+pub fn session<'a>(ctx: &Context<'a>) -> Result<&'a Session> {
+    ctx.data_opt::<Session>().ok_or(Error::Unauthenticated)
+}
+
+/// Who is asking, and where they are members.
+#[derive(Clone, Debug)]
+pub struct Viewer(Session);
+
+/// A role in an organisation.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct ViewerMembership {
+    /// Where; null when the organisation is gone.
+    pub organization: Option<Organization>,
+    /// As what: `admin`, `staff`, `support`, `csr`, `agent`, `provider`, `manager`, `worker`, `approver`,
+    /// `consumer`.
+    pub role: String,
+    /// The offerings that a manager or worker is narrowed to.
+    pub offerings: Vec<ID>,
+}
+
+/// Who is asking, and where they are members.
+#[Object]
+impl Viewer {
+    /// The account; null for an account that is being removed.
+    async fn user(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
+        let id = self.0.actor().user()?;
+        let users = people::users(&ctx.data_unchecked::<App>().store, &[id]).await;
+        users.map(|mut users| users.remove(&id).map(User)).map_err(Failure::from).transpose()
+    }
+
+    /// What the viewer is a member of.
+    async fn memberships(&self, ctx: &Context<'_>) -> Result<Vec<ViewerMembership>, Failure> {
+        let Actor::User(person) = self.0.actor() else { return Ok(Vec::new()) };
+        let ids: Vec<_> = person.memberships.iter().map(|membership| membership.organization).collect();
+        let known = people::organizations(&ctx.data_unchecked::<App>().store, &ids).await?;
+        let memberships = person.memberships.iter().map(|membership| ViewerMembership {
+            organization: known.get(&membership.organization).cloned().map(Organization),
+            role: membership.role.name().to_owned(),
+            offerings: membership.offerings.iter().map(|id| id.to_string().into()).collect(),
+        });
+        Ok(memberships.collect())
+    }
+
+    /// When the token expires; streams end then.
+    async fn expires_at(&self) -> DateTime {
+        DateTime(self.0.expires_at)
+    }
+}
+
+/// Reading who one is.
+#[derive(Debug, Default)]
+pub struct ViewerQuery;
+
+#[Object]
+impl ViewerQuery {
+    /// Who is asking.
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Viewer, Failure>> {
+        Some(session(ctx).cloned().map(Viewer).map_err(Failure::from))
+    }
+}
