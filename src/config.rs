@@ -3,8 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
-    io::{self, Write},
+    fmt, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
@@ -15,14 +14,15 @@ use figment::{
     value::{Dict, Map, Value},
 };
 
+use crate::secret::SECRET_BYTES;
+pub use crate::secret::Secret;
+
 /// The file that is read when none is named.
 pub const FILE: &str = "ordo.toml";
 /// The database when none is named.
 pub const DATABASE: &str = "sqlite://ordo.db?mode=rwc";
 /// Names the settings file, like the flag `--config`.
 const FILE_VARIABLE: &str = "ORDO_CONFIG";
-/// A secret has at least as many bytes as the hash it keys.
-const SECRET_BYTES: usize = 32;
 
 /// A setting's names: in the file (its flag is the same with hyphens) and in the environment.
 struct Setting {
@@ -54,23 +54,6 @@ const SETTINGS: [Setting; 10] = [
 pub struct ConfigError(String);
 
 type Result<T> = std::result::Result<T, ConfigError>;
-
-/// Bytes or text that no log may show.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The secret's bytes.
-    pub fn bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
 
 /// Whether the demo company may be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +94,9 @@ impl Sources {
         let mut variables = BTreeMap::new();
         let known = SETTINGS.iter().map(|setting| setting.variable);
         for name in known.chain([FILE_VARIABLE]) {
-            let Some(value) = std::env::var_os(name) else { continue };
+            let Some(value) = std::env::var_os(name) else {
+                continue;
+            };
             let value = value.into_string();
             let value = value.map_err(|_| {
                 ConfigError(format!("the environment variable {name} must be UTF-8 text, and it is not"))
@@ -238,7 +223,7 @@ impl Config {
         } else if !self.is_local() {
             "when `listen` is not a loopback address"
         } else {
-            return secret_in(&self.secret_file);
+            return crate::secret::kept_in(&self.secret_file).map_err(ConfigError);
         };
         Err(ConfigError(format!(
             "`jwt_secret` (ORDO_JWT_SECRET) is required {why}: set it to a random text of {SECRET_BYTES} bytes \
@@ -263,18 +248,21 @@ impl Values {
         match std::fs::read_to_string(&path) {
             Ok(text) => figment = figment.merge(file_layer(&file, &text)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {}
-            Err(error) => return Err(ConfigError(format!("the settings file {file} cannot be read: {error}"))),
+            Err(error) => {
+                return Err(ConfigError(format!("the settings file {file} cannot be read: {error}")));
+            }
         }
-        let variables = SETTINGS.iter().filter_map(|one| {
-            Some((one.key, sources.variables.get(one.variable)?.clone()))
-        });
+        let variables =
+            SETTINGS.iter().filter_map(|one| Some((one.key, sources.variables.get(one.variable)?.clone())));
         let flags = SETTINGS.iter().filter_map(|one| Some((one.key, sources.flags.get(one.key)?.clone())));
         let figment = figment.merge(Layer("variable", variables.collect()));
         Ok(Values { figment: figment.merge(Layer("flag", flags.collect())), file })
     }
 
     fn optional(&self, key: &'static str) -> Result<Option<String>> {
-        let Ok(value) = self.figment.find_value(key) else { return Ok(None) };
+        let Ok(value) = self.figment.find_value(key) else {
+            return Ok(None);
+        };
         let text = match &value {
             Value::String(_, text) => text.trim().to_owned(),
             Value::Num(_, number) if key == "database_connections" => {
@@ -304,17 +292,21 @@ impl Values {
     }
 
     fn secret(&self) -> Result<Option<Secret>> {
-        let Some(text) = self.optional("jwt_secret")? else { return Ok(None) };
+        let Some(text) = self.optional("jwt_secret")? else {
+            return Ok(None);
+        };
         if text.len() < SECRET_BYTES {
             let what = format_args!("must have {SECRET_BYTES} bytes or more; it has {}", text.len());
             return Err(self.fault("jwt_secret", what));
         }
-        Ok(Some(Secret(text)))
+        Ok(Some(Secret::new(text)))
     }
 
     fn public_key(&self, directory: &Path) -> Result<Option<String>> {
         let key = "jwt_public_key_file";
-        let Some(path) = self.optional(key)? else { return Ok(None) };
+        let Some(path) = self.optional(key)? else {
+            return Ok(None);
+        };
         let read = std::fs::read_to_string(directory.join(&path));
         read.map(Some)
             .map_err(|error| self.fault(key, format_args!("names {path:?}, which cannot be read: {error}")))
@@ -385,51 +377,6 @@ fn sqlite_file(url: &str) -> Option<&Path> {
 fn beside(url: &str) -> PathBuf {
     sqlite_file(url).and_then(Path::parent).unwrap_or(Path::new("")).join("ordo.secret")
 }
-
-fn secret_in(path: &Path) -> Result<Secret> {
-    let fails = |what: &str, error: &dyn fmt::Display| {
-        ConfigError(format!("the secret file {} cannot be {what}: {error}", path.display()))
-    };
-    match private_file(path) {
-        Ok(mut file) => {
-            let bytes: [u8; SECRET_BYTES] = rand::random();
-            let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-            written.map_err(|error| fails("written", &error))?;
-            Ok(Secret(text))
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let text = std::fs::read_to_string(path).map_err(|error| fails("read", &error))?;
-            let text = text.trim().to_owned();
-            if text.len() < SECRET_BYTES {
-                return Err(fails("used", &"it holds fewer than 32 bytes; delete it to have a new one"));
-            }
-            warn_if_open(path);
-            Ok(Secret(text))
-        }
-        Err(error) => Err(fails("created", &error)),
-    }
-}
-
-/// Creates a file that only its owner may read.
-fn private_file(path: &Path) -> io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-#[cfg(unix)]
-fn warn_if_open(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    if std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0) {
-        tracing::warn!("others may read {}: run chmod 600 on it", path.display());
-    }
-}
-
-#[cfg(not(unix))]
-fn warn_if_open(_path: &Path) {}
 
 #[cfg(test)]
 #[path = "config_tests.rs"]

@@ -82,7 +82,10 @@ fn a_wrong_value_is_one_sentence_that_names_its_origin() {
         "`log` (environment variable ORDO_LOG) must be a level such as info, or ordo=debug,warn, not \
          \"ordo=loud\""
     );
-    assert_eq!(said("ORDO_DEMO", "yes"), "`demo` (environment variable ORDO_DEMO) must be auto or off, not \"yes\"");
+    assert_eq!(
+        said("ORDO_DEMO", "yes"),
+        "`demo` (environment variable ORDO_DEMO) must be auto or off, not \"yes\""
+    );
     assert!(said("ORDO_CONFIG", "no.toml").starts_with("the settings file no.toml cannot be read"));
 }
 
@@ -94,10 +97,15 @@ fn a_fault_of_the_file_names_the_file() {
     };
     assert_eq!(said_of("demo = \"no\""), "`demo` (file ordo.toml) must be auto or off, not \"no\"");
     assert_eq!(said_of("listen = 8000"), "`listen` (file ordo.toml) must be a text in quotes");
-    assert!(said_of("listen = \"x\"").starts_with("`listen` (file ordo.toml) is not a setting; there are listen,"));
+    assert!(
+        said_of("lisen = \"x\"").starts_with("`lisen` (file ordo.toml) is not a setting; there are listen,")
+    );
     assert!(said_of("[http]\nport = 1").starts_with("`http` (file ordo.toml) is not a setting"));
     let broken = said_of("log = \"info\"\njwt_secret = \"hunter2");
-    assert!(broken.starts_with("the settings file ordo.toml cannot be read: TOML parse error at line 2"), "{broken}");
+    assert!(
+        broken.starts_with("the settings file ordo.toml cannot be read: TOML parse error at line 2"),
+        "{broken}"
+    );
     assert!(!broken.contains("hunter2") && !broken.contains('\n'), "{broken}");
 }
 
@@ -105,7 +113,10 @@ fn a_fault_of_the_file_names_the_file() {
 fn a_flag_is_named_as_it_is_written() {
     let (_folder, mut sources) = sources();
     sources.flags.insert("database_url", "x".into());
-    assert_eq!(sentence_of(&sources), "`database_url` (flag --database-url) must begin with sqlite: or postgres:");
+    assert_eq!(
+        sentence_of(&sources),
+        "`database_url` (flag --database-url) must begin with sqlite: or postgres:"
+    );
 }
 
 #[test]

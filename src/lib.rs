@@ -4,6 +4,10 @@
 
 pub mod app;
 pub mod bus;
+pub mod config;
 pub mod error;
+pub mod graphql;
+pub mod http;
+mod secret;
 pub mod store;
 pub mod usecase;

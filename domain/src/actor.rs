@@ -91,9 +91,7 @@ impl Reach {
                 parties.provider == provider && parties.offering == Some(offering)
             }
             Reach::Customer(customer) => parties.customer == customer,
-            Reach::Created(customer, user) => {
-                parties.customer == customer && parties.creator == Some(user)
-            }
+            Reach::Created(customer, user) => parties.customer == customer && parties.creator == Some(user),
             Reach::Csr(user) => parties.csr == Some(user),
             Reach::Unassigned => parties.csr.is_none(),
             Reach::Agent(user) => parties.agent == Some(user),

@@ -55,9 +55,10 @@ impl Book {
             }
             for status in &definition.statuses {
                 let seen = if internal { status.code.as_str() } else { status.public_code() };
-                let wanted = filter.status.as_ref().is_none_or(|wanted| wanted.iter().any(|code| code == seen))
-                    && filter.category.as_ref().is_none_or(|wanted| wanted.contains(&status.category))
-                    && (status.category != Category::Archived || filter.names_archived());
+                let wanted =
+                    filter.status.as_ref().is_none_or(|wanted| wanted.iter().any(|code| code == seen))
+                        && filter.category.as_ref().is_none_or(|wanted| wanted.contains(&status.category))
+                        && (status.category != Category::Archived || filter.names_archived());
                 let identity = (workflow, status.code.as_str());
                 if wanted && !reached.contains(&identity) {
                     reached.push(identity);

@@ -18,17 +18,11 @@ impl MigrationTrait for Migration {
             manager.get_connection().execute_unprepared(&index).await?;
         }
         manager.create_table(resources()).await?;
-        manager
-            .create_index(index("resources", "customer", ["customer_id", "id"]))
-            .await?;
-        manager
-            .create_index(index("resources", "provider", ["provider_id", "id"]))
-            .await?;
+        manager.create_index(index("resources", "customer", ["customer_id", "id"])).await?;
+        manager.create_index(index("resources", "provider", ["provider_id", "id"])).await?;
         manager.create_table(order_items()).await?;
         manager.create_table(attempts()).await?;
-        manager
-            .create_index(index("attempts", "order", ["order_id", "id"]))
-            .await
+        manager.create_index(index("attempts", "order", ["order_id", "id"])).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -69,7 +63,6 @@ fn orders() -> TableCreateStatement {
         .col(big_integer("delivery_fee"))
         .col(big_integer("total"))
         .col(big_integer("paid"))
-
         .col(text_null("payment_method"))
         .col(json_binary("tags"))
         .col(json_binary("contact"))
@@ -114,28 +107,13 @@ const SCOPES: [Scope; 8] = [
 
 /// What a list is sorted by: its name, the columns that it fixes, those that it sorts by, and which orders are in
 /// it. Ids are minted in the order of creation, so they sort by it.
-type Sort = (
-    &'static str,
-    &'static [&'static str],
-    &'static [&'static str],
-    Option<&'static str>,
-);
+type Sort = (&'static str, &'static [&'static str], &'static [&'static str], Option<&'static str>);
 
 const SORTS: [Sort; 4] = [
     ("listed", &[], &["id"], Some("listed")),
     ("created", &["workflow", "status"], &["id"], None),
-    (
-        "changed",
-        &["workflow", "status"],
-        &["status_changed_at", "id"],
-        None,
-    ),
-    (
-        "total",
-        &["workflow", "status", "currency"],
-        &["total", "id"],
-        None,
-    ),
+    ("changed", &["workflow", "status"], &["status_changed_at", "id"], None),
+    ("total", &["workflow", "status", "currency"], &["total", "id"], None),
 ];
 
 /// An index for every scope and sort, so that a page of any list is read from an index at any depth.
@@ -150,28 +128,17 @@ const SORTS: [Sort; 4] = [
 /// SQLite uses a partial index only where the query repeats its condition in the same words: `listed`, neither
 /// `listed = ?` nor `listed IS TRUE`.
 fn order_indexes(backend: DbBackend) -> Vec<String> {
-    let nulls = if backend == DbBackend::Postgres {
-        " NULLS FIRST"
-    } else {
-        ""
-    };
-    let mut indexes = vec![format!(
-        "CREATE INDEX idx_orders_deleted ON orders (id{nulls}) WHERE deleted_at IS NOT NULL"
-    )];
+    let nulls = if backend == DbBackend::Postgres { " NULLS FIRST" } else { "" };
+    let mut indexes =
+        vec![format!("CREATE INDEX idx_orders_deleted ON orders (id{nulls}) WHERE deleted_at IS NOT NULL")];
     for (scope, lead, held) in SCOPES {
         for (sort, fixed, sorted, listed) in SORTS {
             let fixed = lead.iter().chain(fixed).map(|column| String::from(*column));
             let sorted = sorted.iter().map(|column| format!("{column}{nulls}"));
             let columns = fixed.chain(sorted).collect::<Vec<_>>().join(", ");
             let rows = held.into_iter().chain(listed).collect::<Vec<_>>().join(" AND ");
-            let filter = if rows.is_empty() {
-                rows
-            } else {
-                format!(" WHERE {rows}")
-            };
-            indexes.push(format!(
-                "CREATE INDEX idx_orders_{scope}_{sort} ON orders ({columns}){filter}"
-            ));
+            let filter = if rows.is_empty() { rows } else { format!(" WHERE {rows}") };
+            indexes.push(format!("CREATE INDEX idx_orders_{scope}_{sort} ON orders ({columns}){filter}"));
         }
     }
     indexes

@@ -13,17 +13,11 @@ impl MigrationTrait for Migration {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(invoices()).await?;
-        manager
-            .create_index(index("invoices", "order", ["order_id", "id"]))
-            .await?;
+        manager.create_index(index("invoices", "order", ["order_id", "id"])).await?;
         manager.create_table(payments()).await?;
-        manager
-            .create_index(index("payments", "order", ["order_id", "id"]))
-            .await?;
+        manager.create_index(index("payments", "order", ["order_id", "id"])).await?;
         manager.create_table(refunds()).await?;
-        manager
-            .create_index(index("refunds", "order", ["order_id", "id"]))
-            .await
+        manager.create_index(index("refunds", "order", ["order_id", "id"])).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -19,9 +19,7 @@ impl MigrationTrait for Migration {
             manager.get_connection().execute_unprepared(TUNE_EVENTS).await?;
         }
         manager.create_table(notes()).await?;
-        manager
-            .create_index(index("notes", "order", ["order_id", "id"]))
-            .await
+        manager.create_index(index("notes", "order", ["order_id", "id"])).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -61,9 +59,7 @@ fn events() -> TableCreateStatement {
 
 /// What waits for its place in the feed: nearly always next to nothing, in a table of millions.
 fn unstamped() -> IndexCreateStatement {
-    index("events", "unstamped", ["id"])
-        .and_where(Expr::col("seq").is_null())
-        .take()
+    index("events", "unstamped", ["id"]).and_where(Expr::col("seq").is_null()).take()
 }
 
 /// With ids cached per connection, a later event of an order could get a smaller id than an earlier one, and

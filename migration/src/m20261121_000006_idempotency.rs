@@ -13,9 +13,7 @@ impl MigrationTrait for Migration {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(idempotency()).await?;
-        manager
-            .create_index(index("idempotency", "created", ["created_at"]))
-            .await
+        manager.create_index(index("idempotency", "created", ["created_at"])).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

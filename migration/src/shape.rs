@@ -11,9 +11,7 @@ pub use sea_orm_migration::schema::{
 
 /// An ISO 4217 code.
 pub fn currency() -> ColumnDef {
-    text("currency")
-        .check(Func::char_length(Expr::col("currency")).eq(3))
-        .take()
+    text("currency").check(Func::char_length(Expr::col("currency")).eq(3)).take()
 }
 
 /// `column >= least`, for counters and amounts that a bug must not carry below.
@@ -28,9 +26,7 @@ pub fn refers(table: &'static str, column: &'static str, to: &'static str) -> Fo
 
 /// A foreign key to the row that this one is a part of, and goes with.
 pub fn belongs(table: &'static str, column: &'static str, to: &'static str) -> ForeignKeyCreateStatement {
-    refers(table, column, to)
-        .on_delete(ForeignKeyAction::Cascade)
-        .take()
+    refers(table, column, to).on_delete(ForeignKeyAction::Cascade).take()
 }
 
 /// `UNIQUE (columns)`, inside CREATE TABLE.

@@ -22,7 +22,10 @@ pub trait Part: Sized + Send + Sync + 'static {
     /// The key.
     type Key: Copy + Eq + Hash + Send + Sync + fmt::Debug;
     /// Finds what belongs to the keys; one statement, however many they are.
-    fn fetch(store: &Store, keys: &[Self::Key]) -> impl Future<Output = Result<HashMap<Self::Key, Self>>> + Send;
+    fn fetch(
+        store: &Store,
+        keys: &[Self::Key],
+    ) -> impl Future<Output = Result<HashMap<Self::Key, Self>>> + Send;
 }
 
 macro_rules! parts {

@@ -49,13 +49,16 @@ impl OrderStatus {
     /// A status as somebody sees it who is, or is not, shown internal statuses.
     pub fn of(definition: &workflow::Definition, code: &str, internal: bool) -> OrderStatus {
         match definition.status(code) {
-            Some(status) => OrderStatus {
-                code: if internal { &status.code } else { status.public_code() }.to_owned(),
-                label: if internal { &status.label } else { status.public_label() }.to_owned(),
-                category: status.category.into(),
-                color: status.color.clone(),
-                is_final: status.is_final,
-            },
+            Some(status) => {
+                let shown = if internal { status } else { definition.face(status) };
+                OrderStatus {
+                    code: if internal { &shown.code } else { status.public_code() }.to_owned(),
+                    label: if internal { &shown.label } else { status.public_label() }.to_owned(),
+                    category: shown.category.into(),
+                    color: shown.color.clone(),
+                    is_final: shown.is_final,
+                }
+            }
             // A status that the workflow no longer has: only the history of old orders names it.
             None => OrderStatus {
                 code: code.to_owned(),

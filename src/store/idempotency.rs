@@ -50,10 +50,8 @@ pub async fn claim(tx: &Tx, claim: &Claim, now: DateTime<Utc>, fresh_from: DateT
     stale.bind(fresh_from).push(" AND ");
     push_key(&mut stale, claim);
     stale.run(tx.db()).await?;
-    let mut insert = Sql::new(
-        tx.db(),
-        "INSERT INTO idempotency (actor, operation, key, input_hash, created_at) VALUES (",
-    );
+    let mut insert =
+        Sql::new(tx.db(), "INSERT INTO idempotency (actor, operation, key, input_hash, created_at) VALUES (");
     insert.bind(claim.actor.as_str()).push(", ").bind(claim.operation).push(", ");
     insert.bind(claim.key.as_str()).push(", ").bind(claim.input.clone()).push(", ").bind(now);
     insert.push(") ON CONFLICT DO NOTHING");

@@ -13,11 +13,18 @@ pub mod parts;
 pub mod people;
 mod save;
 pub mod scope;
-mod sql;
 pub mod settings;
+mod sql;
 pub mod workflow;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use migration::MigratorTrait;
 use sea_orm::{
@@ -78,6 +85,16 @@ impl Store {
         }
         let pool = Database::connect(postgres(url, connections)).await?;
         Ok(Store { reader: pool.clone(), writer: pool })
+    }
+
+    /// Counts every statement from now on.
+    pub fn count_statements(&mut self, counter: Arc<AtomicU64>) {
+        for db in [&mut self.reader, &mut self.writer] {
+            let counter = counter.clone();
+            db.set_metric_callback(move |_| {
+                counter.fetch_add(1, Ordering::Relaxed);
+            });
+        }
     }
 
     /// Brings the tables to the newest version.

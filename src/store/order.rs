@@ -109,9 +109,9 @@ pub async fn by_ids(from: &impl Reads, actor: &Actor, ids: &[OrderId]) -> Result
     sql.push(HEAD).push(" FROM orders o WHERE ").among("o.id", &ids);
     let heads = sql.all(from.db(), read_head).await?;
     let grants = actor.grants();
-    let visible = heads.into_iter().filter(|head| {
-        !standing(&grants, actor.user(), &head.parties, head.deleted_at.is_some()).is_empty()
-    });
+    let visible = heads
+        .into_iter()
+        .filter(|head| !standing(&grants, actor.user(), &head.parties, head.deleted_at.is_some()).is_empty());
     Ok(visible.map(|head| (head.id, head)).collect())
 }
 

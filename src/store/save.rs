@@ -8,9 +8,7 @@ use domain::{
     order::{Attempt, Decision, Invoice, Item, Order, Resource},
 };
 use entity as row;
-use sea_orm::{
-    ActiveModelTrait, DbErr, EntityTrait, IntoActiveModel, SqlErr, Value,
-};
+use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, IntoActiveModel, SqlErr, Value};
 
 use super::{
     Reads, Tx, event,
@@ -37,9 +35,13 @@ pub async fn save(tx: &Tx, decisions: &[Decision]) -> Result<()> {
             Some(_) => orders.changed.push(changed_order(decision)?),
         }
         let children = Children { before, after };
-        let (new, changed) = children.compare(|order| &order.resources, |resource| resource.id);
-        resources.new.extend(new.map(new_resource));
-        resources.changed.extend(changed.map(changed_resource));
+        for resource in &after.resources {
+            match decision.resources_before().iter().find(|before| before.id == resource.id) {
+                None => resources.new.push(new_resource(resource)),
+                Some(before) if before != resource => resources.changed.push(changed_resource(resource)),
+                Some(_) => {}
+            }
+        }
         let (new, changed) = children.compare(|order| &order.items, |item| item.id);
         items.new.extend(new.map(|item| new_item(id, item)));
         items.changed.extend(changed.map(changed_item));

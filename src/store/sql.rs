@@ -1,9 +1,7 @@
 //! A statement in the making, and rows read by position. Both databases take `$1`; limits are
 //! written out, because PostgreSQL plans a bound LIMIT afresh on every call.
 
-use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, TryGetable, Value, sea_query::ArrayType,
-};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, TryGetable, Value, sea_query::ArrayType};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -107,6 +105,7 @@ impl Sql {
 }
 
 /// A row, read column by column from the left.
+#[derive(Debug)]
 pub struct Row<'r> {
     row: &'r QueryResult,
     next: usize,
@@ -115,7 +114,7 @@ pub struct Row<'r> {
 impl Row<'_> {
     /// The next column.
     pub fn get<T: TryGetable>(&mut self) -> Result<T> {
-        let value = self.row.try_get_by_index(self.next).map_err(DbErr::from)?;
+        let value = self.row.try_get_by_index(self.next)?;
         self.next += 1;
         Ok(value)
     }

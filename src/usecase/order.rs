@@ -300,9 +300,9 @@ async fn replay(tx: &Tx, claim: Option<&Claim>, now: DateTime<Utc>) -> Result<Op
 
 /// The one order, if there is one and the actor may see it.
 fn visible(actor: &Actor, mut orders: Vec<Order>) -> Result<Order> {
-    let order = orders.pop().filter(|order| {
-        !actor.standing(&order.head.parties, order.head.deleted_at.is_some()).is_empty()
-    });
+    let order = orders
+        .pop()
+        .filter(|order| !actor.standing(&order.head.parties, order.head.deleted_at.is_some()).is_empty());
     order.ok_or_else(|| Refusal::NotFound { what: "order" }.into())
 }
 

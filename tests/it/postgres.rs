@@ -87,9 +87,7 @@ async fn administer(statement: &str) {
         connection.execute_unprepared(statement).await?;
         connection.close().await
     };
-    outcome
-        .await
-        .unwrap_or_else(|error| panic!("PostgreSQL refused `{statement}`: {error}"));
+    outcome.await.unwrap_or_else(|error| panic!("PostgreSQL refused `{statement}`: {error}"));
 }
 
 fn url(database: &str) -> String {
@@ -106,10 +104,7 @@ fn start() -> Result<Cluster, String> {
         Some(bin) => format!("{}:{path}", bin.display()),
         None => path,
     };
-    if !path
-        .split(':')
-        .any(|folder| PathBuf::from(folder).join("initdb").is_file())
-    {
+    if !path.split(':').any(|folder| PathBuf::from(folder).join("initdb").is_file()) {
         return Err(
             "PostgreSQL's server is missing: no initdb under /usr/lib/postgresql/*/bin or on the PATH. \
              Install it with `apt-get install postgresql`, or run ./test, which does."
@@ -132,16 +127,11 @@ fn start() -> Result<Cluster, String> {
     let mut rest = String::new();
     if let Some(stdout) = keeper.stdout.take() {
         let mut stdout = BufReader::new(stdout);
-        let read = stdout
-            .read_line(&mut said)
-            .and_then(|_| stdout.read_to_string(&mut rest));
+        let read = stdout.read_line(&mut said).and_then(|_| stdout.read_to_string(&mut rest));
         read.map_err(|error| format!("PostgreSQL's keeper cannot be heard: {error}"))?;
     }
     match said.trim() {
-        dir if dir.starts_with('/') => Ok(Cluster {
-            dir: dir.to_owned(),
-            _keeper: keeper,
-        }),
+        dir if dir.starts_with('/') => Ok(Cluster { dir: dir.to_owned(), _keeper: keeper }),
         _ => Err(format!("PostgreSQL does not start; it said:\n{rest}")),
     }
 }
@@ -163,8 +153,5 @@ fn newest_installed() -> Option<PathBuf> {
     let numbered =
         versions.filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path())));
     let complete = numbered.map(|(version, path)| (version, path.join("bin")));
-    complete
-        .filter(|(_, bin)| bin.join("initdb").is_file())
-        .max()
-        .map(|(_, bin)| bin)
+    complete.filter(|(_, bin)| bin.join("initdb").is_file()).max().map(|(_, bin)| bin)
 }

@@ -30,51 +30,15 @@ const ARROWS: &[(&str, &[&str])] = &[
             "std::net",
         ],
     ),
-    (
-        "entity/src",
-        &["domain::", "tokio", "async_graphql", "axum", "Utc::now"],
-    ),
-    (
-        "migration/src",
-        &["entity::", "domain::", "async_graphql", "axum", "Utc::now"],
-    ),
+    ("entity/src", &["domain::", "tokio", "async_graphql", "axum", "Utc::now"]),
+    ("migration/src", &["entity::", "domain::", "async_graphql", "axum", "Utc::now"]),
     (
         "src/store",
-        &[
-            "async_graphql",
-            "axum",
-            "crate::usecase",
-            "crate::graphql",
-            "crate::bus",
-            "crate::http",
-        ],
+        &["async_graphql", "axum", "crate::usecase", "crate::graphql", "crate::bus", "crate::http"],
     ),
-    (
-        "src/bus",
-        &[
-            "async_graphql",
-            "axum",
-            "crate::usecase",
-            "crate::graphql",
-            "crate::http",
-            "sea_orm",
-        ],
-    ),
-    (
-        "src/usecase",
-        &[
-            "sea_orm",
-            "entity::",
-            "async_graphql",
-            "axum",
-            "crate::graphql",
-            "crate::http",
-        ],
-    ),
-    (
-        "src/graphql",
-        &["sea_orm", "entity::", ".begin(", ".commit(", "crate::http"],
-    ),
+    ("src/bus", &["async_graphql", "axum", "crate::usecase", "crate::graphql", "crate::http", "sea_orm"]),
+    ("src/usecase", &["sea_orm", "entity::", "async_graphql", "axum", "crate::graphql", "crate::http"]),
+    ("src/graphql", &["sea_orm", "entity::", ".begin(", ".commit(", "crate::http"]),
     ("src/http", &["sea_orm", "entity::", "crate::store"]),
 ];
 
@@ -89,10 +53,7 @@ fn no_room_knows_what_it_must_not_know() {
     let mut wrong = Vec::new();
     for (room, forbidden) in ARROWS {
         let files = rust_files(room);
-        assert!(
-            !files.is_empty(),
-            "{room} has no file, so its arrow guards nothing"
-        );
+        assert!(!files.is_empty(), "{room} has no file, so its arrow guards nothing");
         for file in files {
             let text = read(&file);
             for word in *forbidden {
@@ -102,19 +63,13 @@ fn no_room_knows_what_it_must_not_know() {
             }
         }
     }
-    assert_none(
-        &wrong,
-        "an arrow points the wrong way; ARCHITECTURE.md says where such code goes",
-    );
+    assert_none(&wrong, "an arrow points the wrong way; ARCHITECTURE.md says where such code goes");
 }
 
 #[test]
 fn every_room_has_its_arrows() {
     let known: BTreeSet<_> = ARROWS.iter().map(|(room, _)| (*room).to_owned()).collect();
-    let wrong: Vec<_> = folders("src")
-        .into_iter()
-        .filter(|room| !known.contains(room))
-        .collect();
+    let wrong: Vec<_> = folders("src").into_iter().filter(|room| !known.contains(room)).collect();
     assert_none(&wrong, "a new room needs a row in ARROWS, in tests/it/tidy.rs");
 }
 
@@ -143,13 +98,8 @@ fn a_resolver_that_may_fail_puts_the_option_outside() {
 fn every_room_introduces_itself() {
     let rooms = folders("src").into_iter().map(|room| format!("{room}/mod.rs"));
     let crates = SHIPPED.iter().map(|folder| format!("{folder}/lib.rs"));
-    let introduced = |file: &String| {
-        read(file)
-            .lines()
-            .take_while(|line| line.starts_with("//!"))
-            .count()
-            >= 3
-    };
+    let introduced =
+        |file: &String| read(file).lines().take_while(|line| line.starts_with("//!")).count() >= 3;
     let wrong: Vec<_> = rooms.chain(crates).filter(|file| !introduced(file)).collect();
     assert_none(
         &wrong,
@@ -163,24 +113,16 @@ fn deny_toml_allows_every_dependency_and_its_licence() {
     let licences = &deny["licenses"];
     let banned = deny["bans"]["deny"].as_array().expect("bans.deny is a list");
     let allowed = licensees(&licences["allow"]);
-    let exceptions = licences["exceptions"]
-        .as_array()
-        .expect("licenses.exceptions is a list");
+    let exceptions = licences["exceptions"].as_array().expect("licenses.exceptions is a list");
     let mut wrong = Vec::new();
     for package in metadata()["packages"].as_array().expect("packages") {
-        let (name, licence) = (
-            package["name"].as_str().unwrap_or("?"),
-            package["license"].as_str().unwrap_or("none"),
-        );
+        let (name, licence) =
+            (package["name"].as_str().unwrap_or("?"), package["license"].as_str().unwrap_or("none"));
         if banned.iter().any(|one| one["crate"].as_str() == Some(name)) {
             wrong.push(format!("{name}: banned"));
         }
-        let named = exceptions
-            .iter()
-            .filter(|exception| exception["crate"].as_str() == Some(name));
-        let extra: Vec<_> = named
-            .flat_map(|exception| licensees(&exception["allow"]))
-            .collect();
+        let named = exceptions.iter().filter(|exception| exception["crate"].as_str() == Some(name));
+        let extra: Vec<_> = named.flat_map(|exception| licensees(&exception["allow"])).collect();
         let may =
             |required: &spdx::LicenseReq| allowed.iter().chain(&extra).any(|one| one.satisfies(required));
         if !Expression::parse_mode(licence, ParseMode::LAX).is_ok_and(|expression| expression.evaluate(may)) {
@@ -226,23 +168,15 @@ fn no_test_is_switched_off() {
 #[test]
 fn the_readme_explains_every_setting() {
     let explained = settings(&read("README.md"));
-    let wrong: Vec<_> = settings(&read("src/config.rs"))
-        .difference(&explained)
-        .cloned()
-        .collect();
-    assert_none(
-        &wrong,
-        "src/config.rs reads this variable, but README.md does not name it",
-    );
+    let wrong: Vec<_> = settings(&read("src/config.rs")).difference(&explained).cloned().collect();
+    assert_none(&wrong, "src/config.rs reads this variable, but README.md does not name it");
 }
 
 #[test]
 fn the_readme_says_how_to_run_and_how_to_test() {
     let readme = read("README.md");
-    let wrong: Vec<_> = ["cargo run", "./test"]
-        .into_iter()
-        .filter(|command| !readme.contains(command))
-        .collect();
+    let wrong: Vec<_> =
+        ["cargo run", "./test"].into_iter().filter(|command| !readme.contains(command)).collect();
     assert_none(&wrong, "README.md does not name this command");
 }
 
@@ -267,8 +201,7 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 /// Whether `word` stands in `line` and is not the end of a longer name; `tokio` is also found in `tokio_stream`.
 fn has_word(line: &str, word: &str) -> bool {
     let named = word.starts_with(is_name);
-    line.match_indices(word)
-        .any(|(at, _)| !(named && line[..at].ends_with(is_name)))
+    line.match_indices(word).any(|(at, _)| !(named && line[..at].ends_with(is_name)))
 }
 
 fn has_name(line: &str, name: &str) -> bool {
@@ -284,18 +217,10 @@ fn signatures(text: &str) -> Vec<(usize, String)> {
     let lines: Vec<_> = code(text).collect();
     let begins = (0..lines.len()).filter(|index| has_name(lines[*index].1, "fn"));
     let whole = begins.map(|index| {
-        let body = lines[index..]
-            .iter()
-            .position(|(_, line)| line.contains('{'))
-            .unwrap_or(0);
-        let signature = lines[index..=index + body]
-            .iter()
-            .flat_map(|(_, line)| line.split_whitespace());
+        let body = lines[index..].iter().position(|(_, line)| line.contains('{')).unwrap_or(0);
+        let signature = lines[index..=index + body].iter().flat_map(|(_, line)| line.split_whitespace());
         let signature: String = signature.collect();
-        (
-            lines[index].0,
-            signature.split('{').next().unwrap_or_default().to_owned(),
-        )
+        (lines[index].0, signature.split('{').next().unwrap_or_default().to_owned())
     });
     whole.collect()
 }
@@ -308,29 +233,15 @@ fn settings(text: &str) -> BTreeSet<String> {
 }
 
 fn licensees(list: &toml::Value) -> Vec<Licensee> {
-    let names = list
-        .as_array()
-        .expect("a list of licences")
-        .iter()
-        .filter_map(toml::Value::as_str);
-    names
-        .map(|name| Licensee::parse(name).unwrap_or_else(|error| panic!("{name}: {error}")))
-        .collect()
+    let names = list.as_array().expect("a list of licences").iter().filter_map(toml::Value::as_str);
+    names.map(|name| Licensee::parse(name).unwrap_or_else(|error| panic!("{name}: {error}"))).collect()
 }
 
 fn metadata() -> serde_json::Value {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let arguments = ["metadata", "--format-version", "1", "--locked"];
-    let output = Command::new(cargo)
-        .args(arguments)
-        .current_dir(root())
-        .output()
-        .expect("cargo runs");
-    assert!(
-        output.status.success(),
-        "cargo metadata: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = Command::new(cargo).args(arguments).current_dir(root()).output().expect("cargo runs");
+    assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
 }
 
@@ -340,31 +251,21 @@ fn shipped_files() -> Vec<String> {
 
 /// All Rust files below a folder, as paths from the root. A folder that is gone fails: its rule would be silent.
 fn rust_files(folder: &str) -> Vec<String> {
-    let (folders, files): (Vec<_>, Vec<_>) = entries(folder)
-        .into_iter()
-        .partition(|path| root().join(path).is_dir());
+    let (folders, files): (Vec<_>, Vec<_>) =
+        entries(folder).into_iter().partition(|path| root().join(path).is_dir());
     let own = files.into_iter().filter(|path| path.ends_with(".rs"));
-    own.chain(folders.iter().flat_map(|folder| rust_files(folder)))
-        .collect()
+    own.chain(folders.iter().flat_map(|folder| rust_files(folder))).collect()
 }
 
 fn folders(folder: &str) -> Vec<String> {
-    entries(folder)
-        .into_iter()
-        .filter(|path| root().join(path).is_dir())
-        .collect()
+    entries(folder).into_iter().filter(|path| root().join(path).is_dir()).collect()
 }
 
 fn entries(folder: &str) -> Vec<String> {
     let listed = std::fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
     let mut paths: Vec<_> = listed
         .map(|entry| entry.expect("a readable folder").path())
-        .map(|path: PathBuf| {
-            path.strip_prefix(root())
-                .expect("inside the root")
-                .display()
-                .to_string()
-        })
+        .map(|path: PathBuf| path.strip_prefix(root()).expect("inside the root").display().to_string())
         .collect();
     paths.sort();
     paths

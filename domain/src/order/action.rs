@@ -36,7 +36,8 @@ pub(super) enum Miss {
     Guard(Guard),
 }
 
-/// The row that an action takes: the first whose roles and condition both hold.
+/// The row that an action takes: the first whose roles and condition both hold. Rows for bulk alone
+/// are no moves of one order, and removing it for good is no move at all.
 pub(super) fn select<'w>(
     workflow: &'w Definition,
     subject: Subject<'_>,
@@ -44,7 +45,8 @@ pub(super) fn select<'w>(
     standing: RoleSet,
 ) -> Result<&'w Transition, Miss> {
     let mut miss = Miss::Unknown;
-    for row in workflow.rows(action, &subject.head.status).filter(|row| !row.bulk_only) {
+    let single = |row: &&Transition| !row.bulk_only && row.to != Target::Gone;
+    for row in workflow.rows(action, &subject.head.status).filter(single) {
         if !covers(row.by, standing) {
             if miss == Miss::Unknown {
                 miss = Miss::Role;
@@ -60,7 +62,12 @@ pub(super) fn select<'w>(
 }
 
 /// Whether taking this row would keep money of a customer whose order is cancelled.
-pub(super) fn keeps_payments(workflow: &Definition, subject: Subject<'_>, row: &Transition, to: &str) -> bool {
+pub(super) fn keeps_payments(
+    workflow: &Definition,
+    subject: Subject<'_>,
+    row: &Transition,
+    to: &str,
+) -> bool {
     let cancels = workflow.status(to).is_some_and(|status| status.category == Category::Cancelled);
     cancels && subject.head.paid > 0 && !row.effects.contains(&Effect::RefundPayments)
 }

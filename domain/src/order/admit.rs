@@ -11,6 +11,7 @@ use super::{
 use crate::{
     event::{Audience, EventKind},
     mint::Mint,
+    money::MAX_MINOR,
     permission,
     refusal::Refusal,
     workflow::{Category, Effect},
@@ -51,6 +52,10 @@ pub fn admit(setting: Setting<'_>, admission: &Admission, mint: &mut Mint) -> Re
     if status.category != Category::Draft {
         working.order.head.placed_at = Some(working.mint.now());
     }
+    // What is being worked on has an attempt, so that a failure has where to be written down.
+    if status.category == Category::InProgress && setting.workflow.stages().contains(&status.code.as_str()) {
+        effect::open_attempts(&mut working, setting.facts, None)?;
+    }
     if setting.workflow.on_create.contains(&Effect::OpenInvoice) {
         effect::open_invoice(&mut working);
     }
@@ -61,8 +66,8 @@ pub fn admit(setting: Setting<'_>, admission: &Admission, mint: &mut Mint) -> Re
 }
 
 fn pay(working: &mut Working<'_>, minor: i64) -> Result<(), Refusal> {
-    if minor < 0 {
-        return Err(Refusal::invalid("paid", "the amount must not be negative"));
+    if !(0..=MAX_MINOR).contains(&minor) {
+        return Err(Refusal::invalid("paid", "the amount must not be negative or too large"));
     }
     if minor > 0 {
         let payment = Payment {

@@ -14,7 +14,7 @@ use crate::{
     event::{Audience, Detail, EventKind},
     id::UserId,
     mint::Mint,
-    money::Money,
+    money::{MAX_MINOR, Money},
     order::{Assignee, PaymentMethod, command::Failure},
     permission::{self, Operation, covers},
     refusal::{Block, Refusal},
@@ -83,7 +83,9 @@ pub(super) fn run_automatic(working: &mut Working<'_>, facts: &Facts) -> Result<
         let status = head.status.clone();
         let row = workflow.auto_rows(&status).find(|row| fires(row.auto) && fires(row.when));
         let Some(row) = row else { return Ok(()) };
-        let Target::Status(to) = &row.to else { return Ok(()) };
+        let Target::Status(to) = &row.to else {
+            return Ok(());
+        };
         let input = Transition { action: row.action.clone(), ..Transition::default() };
         advance(working, facts, row, to, &input, None)?;
     }
@@ -109,13 +111,12 @@ impl Cx<'_> {
         check_items(&working.order, input)?;
         let to = self.destination(subject, &working.order, row, input)?;
         let mut needs = row.needs.clone();
-        if row.to == Target::Chosen {
-            if let Some(demand) = workflow.demands(&to) {
-                needs.extend(&demand.needs);
-                if let Some(guard) = demand.when.filter(|guard| !subject.holds(*guard)) {
-                    let miss = Miss::Guard(guard);
-                    return Err(refuse(workflow, subject, &input.action, self.standing, miss));
-                }
+        let demand = workflow.demands(&to).filter(|_| row.to == Target::Chosen);
+        if let Some(demand) = demand {
+            needs.extend(&demand.needs);
+            if let Some(guard) = demand.when.filter(|guard| !subject.holds(*guard)) {
+                let miss = Miss::Guard(guard);
+                return Err(refuse(workflow, subject, &input.action, self.standing, miss));
             }
         }
         let input = supplied(input, &needs, head.number)?;
@@ -143,12 +144,13 @@ impl Cx<'_> {
                 known.map(|status| status.code.clone()).ok_or_else(|| {
                     let codes = workflow.statuses.iter().map(|status| status.code.as_str());
                     let others: Vec<_> = codes.filter(|code| *code != subject.head.status).collect();
-                    Refusal::invalid("to", format!("name another status of the workflow: {}", others.join(", ")))
+                    Refusal::invalid(
+                        "to",
+                        format!("name another status of the workflow: {}", others.join(", ")),
+                    )
                 })
             }
-            Target::Gone => {
-                Err(refuse(workflow, subject, &input.action, self.standing, Miss::Unknown))
-            }
+            Target::Gone => Err(refuse(workflow, subject, &input.action, self.standing, Miss::Unknown)),
         }
     }
 
@@ -207,6 +209,9 @@ impl Cx<'_> {
         let cash = method == PaymentMethod::Cash;
         self.permit(working, if cash { Operation::RecordCash } else { Operation::RecordPayment })?;
         let minor = self.minor(working, amount)?;
+        if minor > MAX_MINOR - working.order.head.paid {
+            return Err(Refusal::invalid("amount.amount", "the sum of the payments is too large"));
+        }
         let reference = FreeText { path: "reference", most: limits::NAME }.optional(reference)?;
         let payment = Payment {
             id: working.mint.id(),
@@ -261,7 +266,9 @@ impl Cx<'_> {
 fn check_items(order: &Order, input: &Transition) -> Result<(), Refusal> {
     match &input.items {
         None => Ok(()),
-        Some(ids) if ids.is_empty() => Err(Refusal::invalid("items", "name at least one item, or none at all")),
+        Some(ids) if ids.is_empty() => {
+            Err(Refusal::invalid("items", "name at least one item, or none at all"))
+        }
         Some(ids) => match ids.iter().find(|id| order.items.iter().all(|item| item.id != **id)) {
             Some(_) => Err(Refusal::NotFound { what: "item" }),
             None => Ok(()),
@@ -351,4 +358,3 @@ pub(super) fn enter(working: &mut Working<'_>, status: &Status) {
         Category::Closed | Category::Archived => head.completed_at.or(Some(now)),
     };
 }
-

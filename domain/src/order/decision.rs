@@ -1,7 +1,7 @@
 //! The outcome of a rule: an order before and after, and what happened. The store writes the
 //! difference in one transaction.
 
-use super::{Item, Order, Particulars};
+use super::{Item, Order, Particulars, Resource};
 use crate::{
     event::{Audience, Detail, Event, EventKind, Facet},
     id::UserId,
@@ -17,12 +17,19 @@ pub struct Decision {
     after: Order,
     particulars: Option<Particulars>,
     events: Vec<Event>,
+    /// The resources as they were: an UPDATE works on one that is older than its order.
+    resources: Vec<Resource>,
 }
 
 impl Decision {
     /// The order as it was loaded; none when it is new.
     pub fn before(&self) -> Option<&Order> {
         self.before.as_ref()
+    }
+
+    /// The resources that existed before, as they were.
+    pub fn resources_before(&self) -> &[Resource] {
+        &self.resources
     }
 
     /// The order as it will be.
@@ -53,6 +60,7 @@ pub(super) struct Working<'a> {
     particulars: Option<Particulars>,
     events: Vec<Event>,
     facet: Option<Facet>,
+    resources: Vec<Resource>,
     pub(super) workflow: &'a Definition,
     pub(super) mint: &'a mut Mint,
 }
@@ -75,7 +83,9 @@ impl<'a> Working<'a> {
         Working {
             before: Some(order.clone()),
             facet: Some(order.head.facet(workflow)),
-            order: order.clone(),
+            // Notes are what a decision writes; those of an earlier one are not this one's.
+            order: Order { notes: Vec::new(), ..order.clone() },
+            resources: order.resources.clone(),
             particulars: None,
             events: Vec::new(),
             workflow,
@@ -91,7 +101,8 @@ impl<'a> Working<'a> {
         mint: &'a mut Mint,
     ) -> Working<'a> {
         let (before, facet, events) = (None, None, Vec::new());
-        Working { before, facet, order, particulars: Some(particulars), events, workflow, mint }
+        let resources = order.resources.clone();
+        Working { before, facet, order, resources, particulars: Some(particulars), events, workflow, mint }
     }
 
     /// Appends an event: one version further, `before` joined to the last `after`.
@@ -130,6 +141,7 @@ impl<'a> Working<'a> {
             after: self.order,
             particulars: self.particulars,
             events: self.events,
+            resources: self.resources,
         }
     }
 }

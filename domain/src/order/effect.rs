@@ -70,7 +70,7 @@ pub(super) fn follow_stage(working: &mut Working<'_>) {
     }
 }
 
-fn open_attempts(
+pub(super) fn open_attempts(
     working: &mut Working<'_>,
     facts: &Facts,
     chosen: Option<&[ItemId]>,
@@ -112,10 +112,14 @@ fn begin_resource(working: &mut Working<'_>, facts: &Facts, id: ItemId) -> Resul
     let now = working.mint.now();
     let new_id = working.mint.id();
     let Order { head, items, resources, .. } = &mut working.order;
-    let Some(item) = items.iter_mut().find(|item| item.id == id) else { return Ok(()) };
+    let Some(item) = items.iter_mut().find(|item| item.id == id) else {
+        return Ok(());
+    };
     if let Some(resource) = resources.iter_mut().find(|resource| Some(resource.id) == item.resource) {
-        if !matches!(resource.state, ResourceState::Erred) || resource.previous_state.is_none() {
-            resource.previous_state = Some(resource.state);
+        // What this order brings into being was nothing before it; what it works on keeps the state
+        // that it had at the first attempt.
+        if head.kind != OrderKind::Create {
+            resource.previous_state.get_or_insert(resource.state);
         }
         resource.state = state;
         resource.updated_at = now;
@@ -154,7 +158,8 @@ fn end_attempts(working: &mut Working<'_>, end: impl Fn(&mut Attempt)) -> Vec<It
         .collect()
 }
 
-/// Sets the state of the resources of some items, as a function of the state they are in.
+/// Sets the state of the resources of some items, as a function of the state they are in. A resource
+/// that comes to rest forgets what it was before the order.
 fn move_resources(
     working: &mut Working<'_>,
     items: &[ItemId],
@@ -167,6 +172,9 @@ fn move_resources(
         for resource in resources.iter_mut().filter(|resource| resource.id == id) {
             resource.state = next(head.kind, resource);
             resource.updated_at = now;
+            if matches!(resource.state, ResourceState::Ok | ResourceState::Terminated) {
+                resource.previous_state = None;
+            }
         }
     }
 }
@@ -227,7 +235,11 @@ fn cancel_items(working: &mut Working<'_>) {
     let ended = [ItemStatus::Cancelled, ItemStatus::Terminated];
     let open = |item: &&mut super::Item| !ended.contains(&item.status);
     let ids: Vec<ItemId> = working.items(None).filter(open).map(|item| item.id).collect();
-    move_resources(working, &ids, |kind, resource| match kind {
+    // A resource on which this order never began is none of its business.
+    let attempts = &working.order.attempts;
+    let begun: Vec<ItemId> =
+        ids.iter().copied().filter(|id| attempts.iter().any(|attempt| attempt.item == *id)).collect();
+    move_resources(working, &begun, |kind, resource| match kind {
         OrderKind::Create => ResourceState::Terminated,
         OrderKind::Update | OrderKind::Terminate | OrderKind::Sale => {
             resource.previous_state.unwrap_or(resource.state)
@@ -304,9 +316,17 @@ pub(super) fn settle_invoice(working: &mut Working<'_>) {
             invoice.paid_at = Some(now);
         }
         InvoiceState::Paid if head.paid <= 0 && !refunds.is_empty() => invoice.state = InvoiceState::Refunded,
+        InvoiceState::Cancelled if invoice.paid_at.is_some() && head.paid <= 0 => {
+            invoice.state = InvoiceState::Refunded;
+        }
         InvoiceState::Paid if head.paid < invoice.total => {
-            invoice.state = if invoice.issued_at.is_some() { InvoiceState::Issued } else { InvoiceState::Open };
+            invoice.state =
+                if invoice.issued_at.is_some() { InvoiceState::Issued } else { InvoiceState::Open };
             invoice.paid_at = None;
+        }
+        InvoiceState::Refunded if invoice.cancelled_at.is_none() && head.paid >= invoice.total.max(1) => {
+            invoice.state = InvoiceState::Paid;
+            invoice.paid_at = Some(now);
         }
         _ => {}
     }

@@ -20,23 +20,22 @@ impl Subject<'_> {
         match guard {
             Guard::NoProviderApproval => self.every_product(|product| !product.needs_provider_approval),
             Guard::NoConsumerApproval => self.every_product(|product| !product.needs_consumer_approval),
-            Guard::ManualOffering => self.every_product(|product| {
-                matches!(product.kind, ProductKind::Basic | ProductKind::Slurm)
-            }),
+            Guard::ManualOffering => {
+                self.every_product(|product| matches!(product.kind, ProductKind::Basic | ProductKind::Slurm))
+            }
             Guard::NothingActive => self.items.iter().all(|item| item.status != ItemStatus::Active),
             Guard::AgentAssigned => self.head.parties.agent.is_some(),
             Guard::PaidInFull => self.head.due() <= 0,
             Guard::Expired => {
-                self.facts.expiry_enabled
-                    && self.head.expires_on.is_some_and(|day| day < self.facts.today)
+                self.facts.expiry_enabled && self.head.expires_on.is_some_and(|day| day < self.facts.today)
             }
         }
     }
 
     /// A line whose product has left the catalogue fails every condition on products.
     fn every_product(&self, holds: impl Fn(&super::Product) -> bool) -> bool {
-        self.items.iter().all(|item| {
-            item.product.and_then(|id| self.facts.products.get(&id)).is_some_and(&holds)
-        })
+        self.items
+            .iter()
+            .all(|item| item.product.and_then(|id| self.facts.products.get(&id)).is_some_and(&holds))
     }
 }

@@ -7,7 +7,8 @@ use super::{Failure, InvoiceState, ItemStatus, Outcome, PaymentMethod, ResourceS
 use crate::{
     event::Audience,
     id::{
-        AttemptId, InvoiceId, ItemId, NoteId, OrganizationId, PaymentId, ProductId, RefundId, ResourceId, UserId,
+        AttemptId, InvoiceId, ItemId, NoteId, OrganizationId, PaymentId, ProductId, RefundId, ResourceId,
+        UserId,
     },
     money::UnitPrice,
 };

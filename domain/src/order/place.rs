@@ -72,8 +72,7 @@ pub fn place(setting: Setting<'_>, draft: &Draft, mint: &mut Mint) -> Result<Dec
     if setting.workflow.on_create.contains(&Effect::OpenInvoice) {
         effect::open_invoice(&mut working);
     }
-    let remark =
-        Remark { to: Some(initial.code.clone()), actor: setting.actor.user(), ..Remark::default() };
+    let remark = Remark { to: Some(initial.code.clone()), actor: setting.actor.user(), ..Remark::default() };
     working.record(EventKind::Created, Audience::Public, remark);
     run_automatic(&mut working, setting.facts)?;
     Ok(working.finish())
@@ -173,10 +172,8 @@ fn products<'a>(setting: Setting<'a>, draft: &Draft) -> Result<Vec<&'a Product>,
 
 /// Fees, discounts and agents are not for customers to set.
 fn check_desk_only(setting: Setting<'_>, draft: &Draft) -> Result<(), Refusal> {
-    if let Some(agent) = &draft.agent {
-        if !permission::may_be_agent(&agent.actor) {
-            return Err(Refusal::invalid("agent", "this account is no delivery agent"));
-        }
+    if draft.agent.as_ref().is_some_and(|agent| !permission::may_be_agent(&agent.actor)) {
+        return Err(Refusal::invalid("agent", "this account is no delivery agent"));
     }
     if permission::places_for_anyone(setting.actor) {
         return Ok(());

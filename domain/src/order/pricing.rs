@@ -10,7 +10,8 @@ use crate::{
 pub(super) fn price_line(item: &mut Item, head: &Head) -> Result<(), Refusal> {
     let gross = extend(item.unit_price, item.quantity, head.currency)?;
     if item.discount < 0 || item.discount > gross {
-        return Err(Refusal::invalid("lines.discount", "a discount is between zero and the line's price"));
+        let path = format!("lines.{}.discount", item.position - 1);
+        return Err(Refusal::invalid(&path, "a discount is between zero and the line's price"));
     }
     item.line_total = gross - item.discount;
     item.tax = share(item.line_total, item.tax_rate)?;

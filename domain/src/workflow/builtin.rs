@@ -33,11 +33,7 @@ fn read() -> Result<Vec<Definition>, Vec<Fault>> {
             Err(found) => faults.extend(found.into_iter().map(|fault| fault.within(code))),
         }
     }
-    if faults.is_empty() {
-        Ok(definitions)
-    } else {
-        Err(faults)
-    }
+    if faults.is_empty() { Ok(definitions) } else { Err(faults) }
 }
 
 #[cfg(test)]
@@ -46,11 +42,7 @@ mod tests {
 
     #[test]
     fn every_shipped_workflow_checks_clean_and_is_filed_under_its_code() {
-        let codes: Vec<_> = builtin()
-            .unwrap()
-            .into_iter()
-            .map(|definition| definition.code)
-            .collect();
+        let codes: Vec<_> = builtin().unwrap().into_iter().map(|definition| definition.code).collect();
         assert_eq!(codes, SOURCES.map(|(code, _)| code));
     }
 }

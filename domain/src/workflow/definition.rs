@@ -90,10 +90,7 @@ impl Definition {
     pub fn face<'d>(&'d self, status: &'d Status) -> &'d Status {
         let public = status.public_code();
         let alike = || self.statuses.iter().filter(|other| other.public_code() == public);
-        alike()
-            .find(|other| other.code == public)
-            .or_else(|| alike().next())
-            .unwrap_or(status)
+        alike().find(|other| other.code == public).or_else(|| alike().next()).unwrap_or(status)
     }
 
     /// Whether the row can be taken from this status, by its `from` alone.
@@ -106,16 +103,12 @@ impl Definition {
 
     /// The rows of an action from a status, in the order in which they are tried.
     pub fn rows<'d>(&'d self, action: &str, from: &str) -> impl Iterator<Item = &'d Transition> {
-        self.transitions
-            .iter()
-            .filter(move |row| row.action == action && self.leaves(row, from))
+        self.transitions.iter().filter(move |row| row.action == action && self.leaves(row, from))
     }
 
     /// The rows from a status that fire by themselves, in the order in which they are tried.
     pub fn auto_rows<'d>(&'d self, from: &str) -> impl Iterator<Item = &'d Transition> {
-        self.transitions
-            .iter()
-            .filter(move |row| row.auto.is_some() && self.leaves(row, from))
+        self.transitions.iter().filter(move |row| row.auto.is_some() && self.leaves(row, from))
     }
 
     /// The actions that some row offers from a status, in file order.
@@ -132,10 +125,7 @@ impl Definition {
     /// where moves are strict: what leads to a chosen status there is an exception on purpose.
     pub fn demands(&self, to: &str) -> Option<&Transition> {
         let leads_there = |row: &&Transition| matches!(&row.to, Target::Status(code) if code == to);
-        self.transitions
-            .iter()
-            .find(leads_there)
-            .filter(|_| self.moves == Moves::Free)
+        self.transitions.iter().find(leads_there).filter(|_| self.moves == Moves::Free)
     }
 
     /// The codes of the statuses that a row leaves.
@@ -151,10 +141,7 @@ impl Definition {
 
     /// The codes of the statuses in which an attempt can fail: where `@failed_stage` leads.
     pub fn stages(&self) -> Vec<&str> {
-        let failing = self
-            .transitions
-            .iter()
-            .filter(|row| row.effects.contains(&Effect::CloseAttemptFailed));
+        let failing = self.transitions.iter().filter(|row| row.effects.contains(&Effect::CloseAttemptFailed));
         let origins: BTreeSet<&str> = failing.flat_map(|row| self.origins(row)).collect();
         let codes = self.statuses.iter().map(|status| status.code.as_str());
         codes.filter(|code| origins.contains(code)).collect()
@@ -193,11 +180,7 @@ mod tests {
     use crate::workflow::{Guard, Need, builtin};
 
     fn shipped(code: &str) -> Definition {
-        builtin()
-            .unwrap()
-            .into_iter()
-            .find(|definition| definition.code == code)
-            .unwrap()
+        builtin().unwrap().into_iter().find(|definition| definition.code == code).unwrap()
     }
 
     #[test]
@@ -211,18 +194,12 @@ mod tests {
     #[test]
     fn rows_of_one_action_come_in_file_order() {
         let marketplace = shipped("marketplace");
-        let to: Vec<_> = marketplace
-            .rows("approve", "pending_consumer")
-            .map(|row| row.to.name())
-            .collect();
+        let to: Vec<_> = marketplace.rows("approve", "pending_consumer").map(|row| row.to.name()).collect();
         assert_eq!(to, ["executing", "pending_provider"]);
         assert_eq!(marketplace.rows("approve", "pending_provider").count(), 1);
         assert_eq!(marketplace.rows("approve", "done").count(), 0);
         assert_eq!(marketplace.auto_rows("pending_consumer").count(), 2);
-        assert_eq!(
-            marketplace.actions_from("pending_consumer"),
-            ["approve", "reject", "cancel"]
-        );
+        assert_eq!(marketplace.actions_from("pending_consumer"), ["approve", "reject", "cancel"]);
         assert_eq!(marketplace.initial().unwrap().code, "pending_consumer");
     }
 
@@ -231,11 +208,7 @@ mod tests {
         let mut delivery = shipped("delivery");
         assert_eq!(delivery.rows("set_status", "delivered").count(), 1);
         assert_eq!(delivery.rows("set_status", "unheard_of").count(), 0);
-        for status in delivery
-            .statuses
-            .iter_mut()
-            .filter(|status| status.code == "delivered")
-        {
+        for status in delivery.statuses.iter_mut().filter(|status| status.code == "delivered") {
             status.is_final = true;
         }
         assert_eq!(delivery.rows("set_status", "delivered").count(), 0);
@@ -245,10 +218,7 @@ mod tests {
     fn a_free_move_demands_what_the_named_action_demands() {
         let delivery = shipped("delivery");
         assert_eq!(delivery.demands("cancelled").unwrap().needs, [Need::Reason]);
-        assert_eq!(
-            delivery.demands("in_transit").unwrap().when,
-            Some(Guard::AgentAssigned)
-        );
+        assert_eq!(delivery.demands("in_transit").unwrap().when, Some(Guard::AgentAssigned));
         assert_eq!(delivery.demands("pending"), None);
         assert_eq!(shipped("hosting").demands("fraud"), None);
     }
@@ -257,15 +227,9 @@ mod tests {
     fn buyers_see_one_face_for_statuses_that_look_the_same() {
         let hosting = shipped("hosting");
         let face = hosting.face(hosting.status("fraud").unwrap());
-        assert_eq!(
-            (face.code.as_str(), face.color.as_str()),
-            ("cancelled", "#9ca3af")
-        );
+        assert_eq!((face.code.as_str(), face.color.as_str()), ("cancelled", "#9ca3af"));
         let cloud = shipped("cloud");
-        assert_eq!(
-            cloud.face(cloud.status("provisioning").unwrap()).code,
-            "validating"
-        );
+        assert_eq!(cloud.face(cloud.status("provisioning").unwrap()).code, "validating");
         assert_eq!(cloud.face(cloud.status("draft").unwrap()).code, "draft");
     }
 

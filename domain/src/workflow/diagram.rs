@@ -59,10 +59,8 @@ fn edges(definition: &Definition) -> Vec<String> {
                 continue;
             }
         };
-        for (from, to) in definition
-            .origins(row)
-            .iter()
-            .flat_map(|from| to.iter().map(move |to| (node(from), to)))
+        for (from, to) in
+            definition.origins(row).iter().flat_map(|from| to.iter().map(move |to| (node(from), to)))
         {
             if drawn.len() == MAX_EDGES {
                 lines.push(format!("%% only the first {MAX_EDGES} edges are drawn"));
@@ -78,11 +76,7 @@ fn edges(definition: &Definition) -> Vec<String> {
 }
 
 fn node(code: &str) -> String {
-    if KEYWORDS.contains(&code) {
-        format!("{code}_")
-    } else {
-        code.to_owned()
-    }
+    if KEYWORDS.contains(&code) { format!("{code}_") } else { code.to_owned() }
 }
 
 /// A label with everything that Mermaid or a page could take for markup written as a number.
@@ -90,10 +84,7 @@ fn escaped(label: &str) -> String {
     let mut text = String::with_capacity(label.len());
     for c in label.chars() {
         if c.is_alphanumeric()
-            || matches!(
-                c,
-                ' ' | '-' | '_' | '.' | ',' | '\'' | '(' | ')' | '/' | '!' | '?'
-            )
+            || matches!(c, ' ' | '-' | '_' | '.' | ',' | '\'' | '(' | ')' | '/' | '!' | '?')
         {
             text.push(c);
         } else {
@@ -110,11 +101,7 @@ mod tests {
     use crate::workflow::builtin;
 
     fn drawing(code: &str) -> String {
-        let definition = builtin()
-            .unwrap()
-            .into_iter()
-            .find(|definition| definition.code == code)
-            .unwrap();
+        let definition = builtin().unwrap().into_iter().find(|definition| definition.code == code).unwrap();
         mermaid(&definition)
     }
 
@@ -151,12 +138,7 @@ mod tests {
 
     #[test]
     fn rows_told_apart_by_people_or_condition_are_one_edge() {
-        assert_eq!(
-            drawing("marketplace")
-                .matches("executing --> done : complete")
-                .count(),
-            1
-        );
+        assert_eq!(drawing("marketplace").matches("executing --> done : complete").count(), 1);
     }
 
     #[test]
@@ -172,10 +154,7 @@ mod tests {
         definition.statuses[0].code = "note".to_owned();
         definition.statuses[0].label = "<b>: \"x\"; #1 é".to_owned();
         let drawing = mermaid(&definition);
-        assert!(
-            drawing.contains("note_ : #60;b#62;#58; #34;x#34;#59; #35;1 é\n"),
-            "{drawing}"
-        );
+        assert!(drawing.contains("note_ : #60;b#62;#58; #34;x#34;#59; #35;1 é\n"), "{drawing}");
         assert!(drawing.contains("[*] --> note_\n"), "{drawing}");
     }
 }

@@ -132,10 +132,7 @@ impl Serialize for Target {
 impl<'de> Deserialize<'de> for Target {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        match [Target::FailedStage, Target::Chosen, Target::Gone]
-            .into_iter()
-            .find(|to| to.name() == name)
-        {
+        match [Target::FailedStage, Target::Chosen, Target::Gone].into_iter().find(|to| to.name() == name) {
             Some(target) => Ok(target),
             None if name.starts_with('@') => {
                 let message =

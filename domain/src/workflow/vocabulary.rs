@@ -172,10 +172,7 @@ mod tests {
     fn names_and_files_agree() {
         for effect in Effect::ALL {
             assert_eq!(Effect::parse(effect.name()), Some(effect));
-            assert_eq!(
-                toml::Value::try_from(effect),
-                Ok(toml::Value::String(effect.name().to_owned()))
-            );
+            assert_eq!(toml::Value::try_from(effect), Ok(toml::Value::String(effect.name().to_owned())));
         }
         assert_eq!(Category::parse("IN_PROGRESS"), Some(Category::InProgress));
         assert_eq!(Category::parse("in_progress"), None);
@@ -185,11 +182,7 @@ mod tests {
     fn guards_speak_in_sentences_without_a_full_stop() {
         for guard in Guard::ALL {
             assert!(!guard.sentence().ends_with('.'), "{}", guard.name());
-            assert!(
-                guard.sentence().starts_with(char::is_lowercase),
-                "{}",
-                guard.name()
-            );
+            assert!(guard.sentence().starts_with(char::is_lowercase), "{}", guard.name());
         }
     }
 }

@@ -76,12 +76,10 @@ impl Batch {
             refunds: Siblings::new(ids()),
             notes: Siblings::new(ids()),
             particulars: Siblings::new(ids()),
-            organizations: Arc::new(Siblings::new(parties().flat_map(|p| -> [OrganizationId; 2] {
-                [p.customer, p.provider]
-            }))),
-            people: Arc::new(Siblings::new(
-                parties().flat_map(|p| [p.creator, p.csr, p.agent]).flatten(),
+            organizations: Arc::new(Siblings::new(
+                parties().flat_map(|p| -> [OrganizationId; 2] { [p.customer, p.provider] }),
             )),
+            people: Arc::new(Siblings::new(parties().flat_map(|p| [p.creator, p.csr, p.agent]).flatten())),
             products: OnceCell::new(),
             resources: OnceCell::new(),
             authors: OnceCell::new(),

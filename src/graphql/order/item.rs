@@ -236,7 +236,11 @@ impl OrderFailure {
         let traceback = failure.traceback.clone().filter(|_| Field::Traceback.shows(standing));
         Some(OrderFailure {
             category: failure.category.into(),
-            message: if inside { failure.message.clone() } else { safe_sentence(failure.category).to_owned() },
+            message: if inside {
+                failure.message.clone()
+            } else {
+                safe_sentence(failure.category).to_owned()
+            },
             traceback,
             stage: inside.then(|| attempt.stage.clone()),
             at: attempt.ended_at.map(DateTime),

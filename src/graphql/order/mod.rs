@@ -417,7 +417,10 @@ impl Order {
         }
         let found = self.batch.invoices.get(store(ctx), self.head.id).await;
         let currency = self.head.currency;
-        found.map(|invoice| invoice.map(|i| Invoice::new(i.clone(), currency))).map_err(Failure::from).transpose()
+        found
+            .map(|invoice| invoice.map(|i| Invoice::new(i.clone(), currency)))
+            .map_err(Failure::from)
+            .transpose()
     }
 
     /// Money received, oldest first.

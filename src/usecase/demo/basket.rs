@@ -30,17 +30,8 @@ pub(super) struct Occasion<'a> {
     pub at: DateTime<Utc>,
 }
 
-const TAGS: &[&[&str]] = &[
-    &[],
-    &["vip"],
-    &[],
-    &["campus"],
-    &["express"],
-    &[],
-    &["renewal"],
-    &["campus", "pilot"],
-    &[],
-];
+const TAGS: &[&[&str]] =
+    &[&[], &["vip"], &[], &["campus"], &["express"], &[], &["renewal"], &["campus", "pilot"], &[]];
 
 const WISHES: &[&str] = &[
     "Please call before you come.",
@@ -51,11 +42,7 @@ const WISHES: &[&str] = &[
 
 /// The account that buys for a customer: its consumer, or the person it is.
 pub(super) fn buyer<'a>(company: &'a Company, customer: &Organization) -> Result<&'a Account> {
-    let role = if customer.kind == OrganizationKind::Person {
-        Role::Approver
-    } else {
-        Role::Consumer
-    };
+    let role = if customer.kind == OrganizationKind::Person { Role::Approver } else { Role::Consumer };
     company.member(customer.id, role)
 }
 
@@ -80,7 +67,7 @@ pub(super) fn draft(
         OrganizationKind::Company if nth.is_multiple_of(4) => Some(format!("PO-{:04}", 2_000 + nth)),
         _ => None,
     };
-    let expires = first.workflow == "commerce" && nth.is_multiple_of(2);
+    let expires = first.workflow == "commerce" && !desk;
     let tags = TAGS[chance.roll(TAGS.len() as u64) as usize];
     Ok(Draft {
         customer: customer.id,

@@ -6,12 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     actor::{Actor, Membership, Person},
     id::{MembershipId, OrganizationId, ProductId},
-    money::UnitPrice,
-    order::{Product, ProductKind},
+    order::Product,
     role::Role,
 };
 
-use super::Chance;
+use super::{Chance, catalogue::CATALOGUE};
 use crate::{
     error::{Error, Result},
     store::{
@@ -22,42 +21,12 @@ use crate::{
 
 /// Key, kind, name, time zone.
 const ORGANIZATIONS: &[(&str, OrganizationKind, &str, &str)] = &[
-    (
-        "operator",
-        OrganizationKind::Operator,
-        "Ordo Demo Operations",
-        "Europe/Berlin",
-    ),
-    (
-        "nimbus",
-        OrganizationKind::Provider,
-        "Nimbus Compute",
-        "Europe/Berlin",
-    ),
-    (
-        "crate",
-        OrganizationKind::Provider,
-        "Crate & Kettle",
-        "Europe/Lisbon",
-    ),
-    (
-        "acme",
-        OrganizationKind::Company,
-        "Acme Robotics",
-        "Europe/Berlin",
-    ),
-    (
-        "meridian",
-        OrganizationKind::Company,
-        "Meridian Labs",
-        "America/New_York",
-    ),
-    (
-        "ada",
-        OrganizationKind::Person,
-        "Ada Lindqvist",
-        "Europe/Stockholm",
-    ),
+    ("operator", OrganizationKind::Operator, "Ordo Demo Operations", "Europe/Berlin"),
+    ("nimbus", OrganizationKind::Provider, "Nimbus Compute", "Europe/Berlin"),
+    ("crate", OrganizationKind::Provider, "Crate & Kettle", "Europe/Lisbon"),
+    ("acme", OrganizationKind::Company, "Acme Robotics", "Europe/Berlin"),
+    ("meridian", OrganizationKind::Company, "Meridian Labs", "America/New_York"),
+    ("ada", OrganizationKind::Person, "Ada Lindqvist", "Europe/Stockholm"),
 ];
 
 /// E-mail address before `@demo.test`, name, organisation, role, offerings. The first of a role is the
@@ -69,196 +38,16 @@ const ACCOUNTS: &[(&str, &str, &str, Role, &[&str])] = &[
     ("csr", "Carla Service", "operator", Role::Csr, &[]),
     ("agent", "Dario Delivery", "operator", Role::Agent, &[]),
     ("provider", "Petra Provider", "nimbus", Role::Provider, &[]),
-    (
-        "manager",
-        "Marek Manager",
-        "nimbus",
-        Role::Manager,
-        &["VPS-S", "VPS-L", "HPC-CORE", "CONSULT"],
-    ),
+    ("manager", "Marek Manager", "nimbus", Role::Manager, &["VPS-S", "VPS-L", "HPC-CORE", "CONSULT"]),
     ("worker", "Nimbus site agent", "nimbus", Role::Worker, &[]),
     ("shop-provider", "Pedro Kettle", "crate", Role::Provider, &[]),
     ("shop-manager", "Marta Kettle", "crate", Role::Manager, &["CHAIR"]),
     ("shop-worker", "Crate warehouse robot", "crate", Role::Worker, &[]),
     ("approver", "Alma Acme", "acme", Role::Approver, &[]),
     ("consumer", "Carl Acme", "acme", Role::Consumer, &[]),
-    (
-        "meridian-approver",
-        "Mina Meridian",
-        "meridian",
-        Role::Approver,
-        &[],
-    ),
-    (
-        "meridian-consumer",
-        "Milo Meridian",
-        "meridian",
-        Role::Consumer,
-        &[],
-    ),
+    ("meridian-approver", "Mina Meridian", "meridian", Role::Approver, &[]),
+    ("meridian-consumer", "Milo Meridian", "meridian", Role::Consumer, &[]),
     ("ada", "Ada Lindqvist", "ada", Role::Approver, &[]),
-];
-
-/// What a customer must approve, what the provider must approve.
-#[derive(Clone, Copy)]
-enum Approval {
-    Nobody,
-    Consumer,
-    Provider,
-    Both,
-}
-
-/// Something for sale.
-struct Offer {
-    sku: &'static str,
-    name: &'static str,
-    description: &'static str,
-    provider: &'static str,
-    workflow: &'static str,
-    kind: ProductKind,
-    /// In millionths of a unit of the currency.
-    price: i64,
-    currency: &'static str,
-    tax_rate: i64,
-    approval: Approval,
-    active: bool,
-}
-
-/// 19 %.
-const STANDARD: i64 = 190_000;
-/// 7 %, food.
-const REDUCED: i64 = 70_000;
-
-impl Offer {
-    const fn new(
-        (sku, name, description): (&'static str, &'static str, &'static str),
-        (provider, workflow, kind): (&'static str, &'static str, ProductKind),
-        price: i64,
-    ) -> Offer {
-        let (currency, tax_rate, approval, active) = ("EUR", STANDARD, Approval::Nobody, true);
-        Offer {
-            sku,
-            name,
-            description,
-            provider,
-            workflow,
-            kind,
-            price,
-            currency,
-            tax_rate,
-            approval,
-            active,
-        }
-    }
-
-    const fn approved_by(self, approval: Approval) -> Offer {
-        Offer { approval, ..self }
-    }
-}
-
-const CATALOGUE: &[Offer] = &[
-    Offer::new(
-        ("VPS-S", "Virtual server S", "2 vCPU, 4 GB, 80 GB, per month"),
-        ("nimbus", "cloud", ProductKind::Vps),
-        5_900_000,
-    ),
-    Offer::new(
-        ("VPS-L", "Virtual server L", "8 vCPU, 32 GB, 400 GB, per month"),
-        ("nimbus", "cloud", ProductKind::Vps),
-        39_500_000,
-    ),
-    Offer::new(
-        (
-            "PG-M",
-            "Managed PostgreSQL M",
-            "Backups, failover, 100 GB, per month",
-        ),
-        ("nimbus", "cloud", ProductKind::Basic),
-        119_000_000,
-    ),
-    Offer::new(
-        ("HPC-CORE", "HPC core hours", "Allocation on the Nimbus cluster"),
-        ("nimbus", "marketplace", ProductKind::Slurm),
-        31_000,
-    )
-    .approved_by(Approval::Both),
-    Offer {
-        currency: "USD",
-        ..Offer::new(
-            ("GPU-HOUR", "GPU hours", "One accelerator, billed by the hour"),
-            ("nimbus", "marketplace", ProductKind::Slurm),
-            1_850_000,
-        )
-        .approved_by(Approval::Consumer)
-    },
-    Offer::new(
-        (
-            "CONSULT",
-            "Consulting day",
-            "An engineer for a day, on site or remote",
-        ),
-        ("nimbus", "marketplace", ProductKind::Basic),
-        960_000_000,
-    )
-    .approved_by(Approval::Provider),
-    Offer::new(
-        (
-            "SANDBOX",
-            "Sandbox machine",
-            "Made by the site agent within minutes",
-        ),
-        ("nimbus", "marketplace", ProductKind::Vps),
-        9_900_000,
-    ),
-    Offer::new(
-        ("WEB-S", "Web hosting S", "One site, 10 GB, per month"),
-        ("nimbus", "hosting", ProductKind::Hosting),
-        4_990_000,
-    ),
-    Offer::new(
-        ("WEB-PRO", "Web hosting Pro", "Ten sites, 100 GB, per month"),
-        ("nimbus", "hosting", ProductKind::Hosting),
-        12_990_000,
-    ),
-    Offer::new(
-        ("DOMAIN-EU", "Domain .eu", "Registration for a year"),
-        ("nimbus", "hosting", ProductKind::Domain),
-        9_000_000,
-    ),
-    Offer {
-        tax_rate: REDUCED,
-        ..Offer::new(
-            ("COFFEE", "Coffee beans, 1 kg", "Roasted on the day it leaves"),
-            ("crate", "delivery", ProductKind::Physical),
-            18_900_000,
-        )
-    },
-    Offer {
-        tax_rate: REDUCED,
-        ..Offer::new(
-            ("VEG-BOX", "Vegetable box", "What the week gives, for two"),
-            ("crate", "delivery", ProductKind::Physical),
-            24_000_000,
-        )
-    },
-    Offer::new(
-        ("CHAIR", "Office chair", "Oak and wool"),
-        ("crate", "commerce", ProductKind::Physical),
-        189_000_000,
-    ),
-    Offer::new(
-        ("DESK", "Standing desk", "160 by 80 cm"),
-        ("crate", "commerce", ProductKind::Physical),
-        429_000_000,
-    ),
-    Offer {
-        active: false,
-        ..Offer::new(
-            ("FAX", "Fax machine", "No longer sold"),
-            ("crate", "commerce", ProductKind::Physical),
-            79_000_000,
-        )
-    },
 ];
 
 /// An account and its one membership.
@@ -327,62 +116,19 @@ pub(super) fn found(now: DateTime<Utc>, chance: &mut Chance) -> Result<Company> 
     let mut accounts = Vec::new();
     for (email, name, at, role, offerings) in ACCOUNTS {
         let mut mint = mint();
-        let offerings = offerings
-            .iter()
-            .map(|sku| skus.get(sku).copied().ok_or_else(|| missing(sku)));
+        let offerings = offerings.iter().map(|sku| skus.get(sku).copied().ok_or_else(|| missing(sku)));
         let membership = Membership {
             organization: organization(at)?,
             role: *role,
             offerings: offerings.collect::<Result<_>>()?,
         };
-        let user = User {
-            id: mint.id(),
-            email: format!("{email}@demo.test"),
-            name: (*name).to_owned(),
-        };
-        let person = Person {
-            id: user.id,
-            memberships: vec![membership.clone()],
-        };
+        let user = User { id: mint.id(), email: format!("{email}@demo.test"), name: (*name).to_owned() };
+        let person = Person { id: user.id, memberships: vec![membership.clone()] };
         let (actor, membership_id, since) = (Actor::User(person), mint.id(), mint.now());
-        accounts.push(Account {
-            user,
-            actor,
-            membership,
-            membership_id,
-            since,
-        });
+        accounts.push(Account { user, actor, membership, membership_id, since });
     }
     let operator = organization("operator")?;
-    Ok(Company {
-        operator,
-        customers,
-        products,
-        skus,
-        others,
-        accounts,
-        since,
-    })
-}
-
-impl Offer {
-    fn product(&self, id: ProductId, provider: OrganizationId) -> Result<Product> {
-        Ok(Product {
-            id,
-            provider,
-            workflow: self.workflow.to_owned(),
-            kind: self.kind,
-            sku: self.sku.to_owned(),
-            name: self.name.to_owned(),
-            description: Some(self.description.to_owned()),
-            currency: self.currency.parse().map_err(|_| missing(self.currency))?,
-            unit_price: UnitPrice(self.price),
-            tax_rate: self.tax_rate,
-            needs_consumer_approval: matches!(self.approval, Approval::Consumer | Approval::Both),
-            needs_provider_approval: matches!(self.approval, Approval::Provider | Approval::Both),
-            active: self.active,
-        })
-    }
+    Ok(Company { operator, customers, products, skus, others, accounts, since })
 }
 
 /// A name in the demo's tables that leads nowhere.
@@ -415,17 +161,9 @@ impl Company {
         for offer in CATALOGUE {
             tx.insert_product(self.product(offer.sku)?, self.since).await?;
         }
-        for Account {
-            user,
-            membership,
-            membership_id,
-            since,
-            ..
-        } in &self.accounts
-        {
+        for Account { user, membership, membership_id, since, .. } in &self.accounts {
             tx.insert_user(user, *since).await?;
-            tx.insert_membership(*membership_id, user.id, membership, *since)
-                .await?;
+            tx.insert_membership(*membership_id, user.id, membership, *since).await?;
         }
         Ok(())
     }

@@ -5,22 +5,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     actor::Actor,
     book::Book,
-    event::Audience,
-    money::Money,
-    order::{
-        Admission, Assignee, Command, Decision, Draft, Facts, Failure, Order, PaymentMethod, Setting,
-        Transition, admit, decide, place,
-    },
+    order::{Admission, Decision, Draft, Facts, Order, Setting, admit, decide, place},
     role::Role,
 };
 
 use super::{
     Chance,
     basket::{Occasion, buyer, draft},
-    company::{Account, Company, missing},
-    stories::{OLD_SHOP, STORIES, Story, What, Who},
+    company::{Company, missing},
+    step,
+    stories::{OLD_SHOP, STORIES, Story, Who},
 };
-use crate::{error::Result, store::people::Organization};
+use crate::error::Result;
 
 /// Decisions by level: all first ones, then all second ones. Within a level no order appears twice,
 /// as saving demands, and time goes forward.
@@ -38,14 +34,7 @@ pub(super) fn tell(
     now: DateTime<Utc>,
     chance: &mut Chance,
 ) -> Result<Levels> {
-    let mut teller = Teller {
-        book,
-        company,
-        now,
-        chance,
-        orders: 0,
-        levels: Vec::new(),
-    };
+    let mut teller = Teller { book, company, now, chance, orders: 0, levels: Vec::new() };
     for (i, (status, skus)) in OLD_SHOP.iter().enumerate() {
         teller.import(i, status, skus)?;
     }
@@ -71,19 +60,12 @@ struct Teller<'a> {
 }
 
 impl<'a> Teller<'a> {
-    /// The next order's customer; they take turns.
+    /// The next order's customer: any of them.
     fn occasion(&mut self, at: DateTime<Utc>) -> Result<Occasion<'a>> {
         self.orders += 1;
         let customers = &self.company.customers;
-        let customer = customers
-            .iter()
-            .cycle()
-            .nth(self.orders as usize % customers.len().max(1));
-        Ok(Occasion {
-            customer: customer.ok_or_else(|| missing("customer"))?,
-            nth: self.orders,
-            at,
-        })
+        let customer = customers.iter().cycle().nth(self.orders as usize % customers.len().max(1));
+        Ok(Occasion { customer: customer.ok_or_else(|| missing("customer"))?, nth: self.orders, at })
     }
 
     /// An order of the old shop, admitted on the day the new one opened.
@@ -97,41 +79,19 @@ impl<'a> Teller<'a> {
         draft.particulars.client_ip = None;
         draft.particulars.metadata = Some(serde_json::json!({ "source": "imported from the old shop" }));
         let mut mint = self.chance.mint(at);
-        let workflow = self
-            .book
-            .newest(self.workflow(&draft)?)
-            .ok_or_else(|| missing("workflow"))?;
+        let workflow = self.book.newest(self.workflow(&draft)?).ok_or_else(|| missing("workflow"))?;
         let facts = self.facts(at, false);
-        let setting = Setting {
-            workflow,
-            actor: &Actor::System,
-            facts: &facts,
-        };
-        let unpaid = Admission {
-            draft,
-            status: status.to_owned(),
-            paid: 0,
-        };
+        let setting = Setting { workflow, actor: &Actor::System, facts: &facts };
+        let unpaid = Admission { draft, status: status.to_owned(), paid: 0 };
         let total = admit(setting, &unpaid, &mut mint.clone())?.after().head.total;
-        let decision = admit(
-            setting,
-            &Admission {
-                paid: total,
-                ..unpaid
-            },
-            &mut mint,
-        )?;
+        let decision = admit(setting, &Admission { paid: total, ..unpaid }, &mut mint)?;
         self.keep(0, decision);
         Ok(())
     }
 
     /// An order that lives through a story.
     fn order(&mut self, story: &Story, skus: &[&str]) -> Result<()> {
-        let gaps: Vec<TimeDelta> = story
-            .steps
-            .iter()
-            .map(|(_, minutes, _)| self.jitter(*minutes))
-            .collect();
+        let gaps: Vec<TimeDelta> = story.steps.iter().map(|(_, minutes, _)| self.jitter(*minutes)).collect();
         let lived = gaps.iter().sum();
         let mut at = self.now - self.since_last_step(story, lived) - lived;
         let occasion = self.occasion(at)?;
@@ -141,29 +101,18 @@ impl<'a> Teller<'a> {
             _ => self.company.member(self.company.operator, Role::Staff)?,
         };
         let draft = draft(self.company, &opener.actor, occasion, skus, self.chance)?;
-        let workflow = self
-            .book
-            .newest(self.workflow(&draft)?)
-            .ok_or_else(|| missing("workflow"))?;
+        let workflow = self.book.newest(self.workflow(&draft)?).ok_or_else(|| missing("workflow"))?;
         let facts = self.facts(at, false);
-        let setting = Setting {
-            workflow,
-            actor: &opener.actor,
-            facts: &facts,
-        };
+        let setting = Setting { workflow, actor: &opener.actor, facts: &facts };
         let decision = place(setting, &draft, &mut self.chance.mint(at))?;
         let mut order = self.keep(0, decision);
         for (level, ((who, _, what), gap)) in story.steps.iter().zip(gaps).enumerate() {
             at += gap;
-            let actor = self.actor(*who, &order, occasion.customer)?;
-            let command = self.command(*what, &order)?;
+            let actor = step::actor(self.company, *who, &order, occasion.customer)?;
+            let command = step::command(self.company, *what, &order, self.chance)?;
             // The shop's automation expires what only the system touches.
             let facts = self.facts(at, *who == Who::System);
-            let setting = Setting {
-                workflow,
-                actor,
-                facts: &facts,
-            };
+            let setting = Setting { workflow, actor, facts: &facts };
             let decision = decide(setting, &order, &command, &mut self.chance.mint(at))?;
             order = self.keep(level + 1, decision);
         }
@@ -171,19 +120,12 @@ impl<'a> Teller<'a> {
     }
 
     fn workflow(&self, draft: &Draft) -> Result<&'a str> {
-        let first = draft
-            .lines
-            .first()
-            .and_then(|line| self.company.products.get(&line.product));
+        let first = draft.lines.first().and_then(|line| self.company.products.get(&line.product));
         Ok(&first.ok_or_else(|| missing("product"))?.workflow)
     }
 
     fn facts(&self, at: DateTime<Utc>, expiry_enabled: bool) -> Facts {
-        Facts {
-            products: self.company.products.clone(),
-            today: at.date_naive(),
-            expiry_enabled,
-        }
+        Facts { products: self.company.products.clone(), today: at.date_naive(), expiry_enabled }
     }
 
     /// Keeps a decision at its level; the order as a later step loads it, without notes.
@@ -213,105 +155,5 @@ impl<'a> Teller<'a> {
         let day = 24 * 60;
         let room = (OLDEST - day - lived.num_minutes()).max(1);
         TimeDelta::minutes(day + self.chance.roll(room.unsigned_abs()) as i64)
-    }
-
-    fn actor(&self, who: Who, order: &Order, customer: &Organization) -> Result<&'a Actor> {
-        let company = self.company;
-        let parties = &order.head.parties;
-        let desk = |role| company.member(company.operator, role);
-        let account: &Account = match who {
-            Who::System => return Ok(&Actor::System),
-            Who::Staff => desk(Role::Staff)?,
-            Who::Support => desk(Role::Support)?,
-            Who::Csr => desk(Role::Csr)?,
-            Who::Agent => desk(Role::Agent)?,
-            Who::Owner => company.member(parties.provider, Role::Provider)?,
-            Who::Worker => company.member(parties.provider, Role::Worker)?,
-            Who::Manager => {
-                let manager = company.member(parties.provider, Role::Manager)?;
-                match manager.has_offering(parties.offering) {
-                    true => manager,
-                    false => company.member(parties.provider, Role::Provider)?,
-                }
-            }
-            Who::Approver => company.member(customer.id, Role::Approver)?,
-            Who::Buyer => {
-                let buyer = buyer(company, customer)?;
-                match parties.creator == Some(buyer.user.id) {
-                    true => buyer,
-                    false => company.member(customer.id, Role::Approver)?,
-                }
-            }
-        };
-        Ok(&account.actor)
-    }
-
-    fn command(&mut self, what: What, order: &Order) -> Result<Command> {
-        let act = |action: &str| Transition {
-            action: action.to_owned(),
-            ..Transition::default()
-        };
-        let text = |text: &str| Some(text.to_owned());
-        let part = |minor: i64, percent: i64| Money::new(minor * percent / 100, order.head.currency);
-        Ok(match what {
-            What::Act(action) => Command::Transition(act(action)),
-            What::Because(action, reason) => Command::Transition(Transition {
-                reason: text(reason),
-                ..act(action)
-            }),
-            What::KeepCredit(action, reason) => {
-                let keep_credit = true;
-                Command::Transition(Transition {
-                    reason: text(reason),
-                    keep_credit,
-                    ..act(action)
-                })
-            }
-            What::Set(status, reason) => {
-                let (to, reason) = (text(status), text(reason));
-                Command::Transition(Transition {
-                    to,
-                    reason,
-                    ..act("set_status")
-                })
-            }
-            What::Fail(category, message, traceback) => {
-                let (message, traceback) = (message.to_owned(), traceback.and_then(text));
-                let error = Some(Failure {
-                    category,
-                    message,
-                    traceback,
-                });
-                Command::Transition(Transition { error, ..act("fail") })
-            }
-            What::Pay(percent, method) => Command::RecordPayment {
-                amount: part(order.head.total, percent),
-                method,
-                reference: (method != PaymentMethod::Cash)
-                    .then(|| format!("{}-{:06}", method.name(), self.chance.roll(1_000_000))),
-            },
-            What::Refund(percent, reason) => Command::Refund {
-                amount: Some(part(order.head.paid, percent)),
-                payment: None,
-                reason: reason.to_owned(),
-            },
-            What::Note(audience, body) => {
-                let audience: Audience = audience;
-                Command::AddNote {
-                    body: body.to_owned(),
-                    audience,
-                }
-            }
-            What::AssignCsr => Command::AssignCsr(Some(self.assignee(Role::Csr)?)),
-            What::AssignAgent => Command::AssignAgent(Some(self.assignee(Role::Agent)?)),
-        })
-    }
-
-    fn assignee(&self, role: Role) -> Result<Assignee> {
-        let account = self.company.member(self.company.operator, role)?;
-        Ok(Assignee {
-            user: account.user.id,
-            actor: account.actor.clone(),
-        })
     }
 }

@@ -3,8 +3,10 @@
 //! The same moment gives the same company, down to the order numbers.
 
 mod basket;
+mod catalogue;
 mod company;
 mod history;
+mod step;
 mod stories;
 
 use chrono::{DateTime, Utc};
@@ -47,15 +49,8 @@ pub async fn load(app: &App) -> Result<()> {
 /// # Errors
 /// The database's.
 pub async fn is_empty(app: &App) -> Result<bool> {
-    let first = people::Stretch {
-        after: None,
-        before: None,
-        from_end: false,
-        limit: 1,
-    };
-    Ok(people::organization_page(&app.store, None, first)
-        .await?
-        .is_empty())
+    let first = people::Stretch { after: None, before: None, from_end: false, limit: 1 };
+    Ok(people::organization_page(&app.store, None, first).await?.is_empty())
 }
 
 /// Chance without surprise: the same mints and the same throws in the same order, every time.

@@ -39,9 +39,7 @@ impl World for Still {
 async fn loaded(folder: &Path, name: &str) -> App {
     let url = format!("sqlite://{}", folder.join(name).display());
     let store = Store::open(&url, 2).await.expect("a database");
-    let app = App::start(store, &[1; 32], Arc::new(Still))
-        .await
-        .expect("an application");
+    let app = App::start(store, &[1; 32], Arc::new(Still)).await.expect("an application");
     assert!(is_empty(&app).await.expect("an answer"));
     load(&app).await.expect("the demo company");
     assert!(!is_empty(&app).await.expect("an answer"));
@@ -49,10 +47,7 @@ async fn loaded(folder: &Path, name: &str) -> App {
 }
 
 async fn heads(app: &App) -> Vec<Head> {
-    let filter = Filter {
-        category: Some(Category::ALL.to_vec()),
-        ..Filter::default()
-    };
+    let filter = Filter { category: Some(Category::ALL.to_vec()), ..Filter::default() };
     let grants = Actor::System.grants();
     let page = Page {
         grants: &grants,
@@ -85,16 +80,8 @@ fn assert_a_true_timeline(head: &Head, timeline: &[&Event]) {
     }
     assert_eq!(head.version, timeline.len() as i64);
     assert_eq!(before.map(|facet| facet.status).as_ref(), Some(&head.status));
-    assert!(
-        at <= Still.now(),
-        "{}: nothing happens in the future",
-        head.number
-    );
-    assert!(
-        Still.now() - head.created_at < TimeDelta::days(61),
-        "{}",
-        head.number
-    );
+    assert!(at <= Still.now(), "{}: nothing happens in the future", head.number);
+    assert!(Still.now() - head.created_at < TimeDelta::days(61), "{}", head.number);
 }
 
 #[tokio::test]
@@ -129,11 +116,7 @@ async fn the_demo_company_is_the_same_every_time_and_stands_in_every_status() {
     for kind in EventKind::ALL.into_iter().filter(|kind| !unseen.contains(kind)) {
         assert!(kinds.contains(kind.name()), "no event is {}", kind.name());
     }
-    println!(
-        "{} orders, {} events, {took:?}: {counts:?}",
-        orders.len(),
-        log.len()
-    );
+    println!("{} orders, {} events, {took:?}: {counts:?}", orders.len(), log.len());
 }
 
 #[tokio::test]
@@ -154,13 +137,7 @@ async fn the_first_account_of_a_role_is_the_one_named_after_it() {
     ];
     for role in roles {
         let user = people::user_by_role(&app.store, role).await.expect("an answer");
-        assert_eq!(
-            user.map(|user| user.email),
-            Some(format!("{}@demo.test", role.name()))
-        );
+        assert_eq!(user.map(|user| user.email), Some(format!("{}@demo.test", role.name())));
     }
-    assert!(
-        matches!(load(&app).await, Err(Error::BadInput { .. })),
-        "a second load is refused"
-    );
+    assert!(matches!(load(&app).await, Err(Error::BadInput { .. })), "a second load is refused");
 }

@@ -17,11 +17,7 @@ fn targets<'d>(definition: &'d Definition, row: &'d Transition, stages: &[&'d st
     match &row.to {
         Target::Status(code) => vec![code],
         Target::FailedStage => stages.to_vec(),
-        Target::Chosen => definition
-            .statuses
-            .iter()
-            .map(|status| status.code.as_str())
-            .collect(),
+        Target::Chosen => definition.statuses.iter().map(|status| status.code.as_str()).collect(),
         Target::Gone => Vec::new(),
     }
 }
@@ -42,28 +38,13 @@ fn unreachable(definition: &Definition, stages: &[&str], faults: &mut Faults) {
     let mut next = vec![initial.code.as_str()];
     while let Some(code) = next.pop() {
         // Where a row leads does not depend on where it leaves from: once is enough.
-        for row in leaving
-            .remove(code)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|index| rows[index].take())
+        for row in leaving.remove(code).unwrap_or_default().into_iter().filter_map(|index| rows[index].take())
         {
-            next.extend(
-                targets(definition, row, stages)
-                    .into_iter()
-                    .filter(|to| reached.insert(to)),
-            );
+            next.extend(targets(definition, row, stages).into_iter().filter(|to| reached.insert(to)));
         }
     }
-    for status in definition
-        .statuses
-        .iter()
-        .filter(|status| !reached.contains(status.code.as_str()))
-    {
-        faults.add(
-            of_status(&status.code),
-            "nothing leads here from the initial status",
-        );
+    for status in definition.statuses.iter().filter(|status| !reached.contains(status.code.as_str())) {
+        faults.add(of_status(&status.code), "nothing leads here from the initial status");
     }
 }
 
@@ -77,10 +58,7 @@ fn ends(definition: &Definition, stages: &[&str], faults: &mut Faults) {
             Target::Chosen => definition.statuses.len() > 1,
             Target::Gone => false,
         };
-        let mut rows = definition
-            .transitions
-            .iter()
-            .filter(|row| definition.leaves(row, code));
+        let mut rows = definition.transitions.iter().filter(|row| definition.leaves(row, code));
         if !status.is_final && !rows.any(leads_on) {
             let message = "nothing leads on from here: make it final, or give it a way out";
             faults.add(of_status(code), message);
@@ -104,12 +82,7 @@ type Edges<'d> = BTreeMap<&'d str, BTreeMap<&'d str, Row>>;
 
 fn circle(definition: &Definition, faults: &mut Faults) {
     let mut edges = Edges::new();
-    for (index, row) in definition
-        .transitions
-        .iter()
-        .enumerate()
-        .filter(|(_, row)| row.auto.is_some())
-    {
+    for (index, row) in definition.transitions.iter().enumerate().filter(|(_, row)| row.auto.is_some()) {
         let Target::Status(to) = &row.to else { continue };
         for from in definition.origins(row) {
             edges.entry(from).or_default().entry(to).or_insert(Row(index));
@@ -120,9 +93,7 @@ fn circle(definition: &Definition, faults: &mut Faults) {
     loop {
         let before = edges.values().map(BTreeMap::len).sum::<usize>();
         let sources: BTreeSet<&str> = edges.keys().copied().collect();
-        edges
-            .values_mut()
-            .for_each(|targets| targets.retain(|to, _| sources.contains(to)));
+        edges.values_mut().for_each(|targets| targets.retain(|to, _| sources.contains(to)));
         edges.retain(|_, targets| !targets.is_empty());
         if edges.values().map(BTreeMap::len).sum::<usize>() == before {
             break;

@@ -39,26 +39,10 @@ const MAX_DESCRIPTION: usize = 2_000;
 
 /// Effects that must stand in this order where one row has both, and what goes wrong otherwise.
 const ORDERED: [(Effect, Effect, &str); 4] = [
-    (
-        Effect::FreezePrices,
-        Effect::OpenInvoice,
-        "the invoice would carry the old prices",
-    ),
-    (
-        Effect::FreezePrices,
-        Effect::IssueInvoice,
-        "the invoice would carry the old prices",
-    ),
-    (
-        Effect::TerminateItems,
-        Effect::CancelItems,
-        "active items would count as cancelled",
-    ),
-    (
-        Effect::RefundPayments,
-        Effect::CancelInvoice,
-        "a paid invoice would not count as refunded",
-    ),
+    (Effect::FreezePrices, Effect::OpenInvoice, "the invoice would carry the old prices"),
+    (Effect::FreezePrices, Effect::IssueInvoice, "the invoice would carry the old prices"),
+    (Effect::TerminateItems, Effect::CancelItems, "active items would count as cancelled"),
+    (Effect::RefundPayments, Effect::CancelInvoice, "a paid invoice would not count as refunded"),
 ];
 
 /// Something wrong with a definition.
@@ -74,10 +58,7 @@ pub struct Fault {
 impl Fault {
     /// The same fault as seen from outside a definition that is one of several.
     pub fn within(self, code: &str) -> Fault {
-        Fault {
-            place: format!("{code}: {}", self.place),
-            ..self
-        }
+        Fault { place: format!("{code}: {}", self.place), ..self }
     }
 }
 
@@ -99,16 +80,10 @@ pub fn check(definition: &Definition) -> Vec<Fault> {
 fn sizes(definition: &Definition, faults: &mut Faults) {
     let (statuses, transitions) = (definition.statuses.len(), definition.transitions.len());
     if statuses > MAX_STATUSES {
-        faults.add(
-            "status",
-            format!("{statuses} statuses; at most {MAX_STATUSES} are allowed"),
-        );
+        faults.add("status", format!("{statuses} statuses; at most {MAX_STATUSES} are allowed"));
     }
     if transitions > MAX_TRANSITIONS {
-        faults.add(
-            "transition",
-            format!("{transitions} transitions; at most {MAX_TRANSITIONS} are allowed"),
-        );
+        faults.add("transition", format!("{transitions} transitions; at most {MAX_TRANSITIONS} are allowed"));
     }
 }
 
@@ -143,10 +118,7 @@ struct Faults {
 impl Faults {
     fn add(&mut self, place: impl Display, message: impl Into<String>) {
         if self.found.len() < MAX_FAULTS {
-            self.found.push(Fault {
-                place: place.to_string(),
-                message: message.into(),
-            });
+            self.found.push(Fault { place: place.to_string(), message: message.into() });
         } else {
             self.untold += 1;
         }
@@ -155,9 +127,7 @@ impl Faults {
     /// A code: what URLs, columns and diagrams can carry unquoted.
     fn code(&mut self, place: impl Display, code: &str) {
         let first = code.starts_with(|c: char| c.is_ascii_lowercase());
-        let rest = code
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let rest = code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if !first || !rest || code.len() > 40 {
             let rule = "begins with a-z, goes on with a-z, 0-9 and _, and has at most 40 characters";
             self.add(place, format!("{} is no code: one {rule}", quoted(code)));
@@ -168,15 +138,9 @@ impl Faults {
     fn text(&mut self, place: impl Display, text: &str, most: usize) {
         let length = text.chars().count();
         if length == 0 || length > most {
-            self.add(
-                place,
-                format!("from 1 to {most} characters are needed, these are {length}"),
-            );
+            self.add(place, format!("from 1 to {most} characters are needed, these are {length}"));
         } else if text.trim() != text || text.chars().any(char::is_control) {
-            self.add(
-                place,
-                "control characters, and blanks at either end, are not allowed",
-            );
+            self.add(place, "control characters, and blanks at either end, are not allowed");
         }
     }
 
@@ -198,11 +162,7 @@ impl Faults {
             if let (Some(a), Some(b)) = (position(first), position(then))
                 && a > b
             {
-                let message = format!(
-                    "`{}` must stand before `{}`, else {why}",
-                    first.name(),
-                    then.name()
-                );
+                let message = format!("`{}` must stand before `{}`, else {why}", first.name(), then.name());
                 self.add(&place, message);
             }
         }
@@ -211,10 +171,7 @@ impl Faults {
     fn told(mut self) -> Vec<Fault> {
         if self.untold > 0 {
             let message = format!("{} more faults are not listed", self.untold);
-            self.found.push(Fault {
-                place: "definition".to_owned(),
-                message,
-            });
+            self.found.push(Fault { place: "definition".to_owned(), message });
         }
         self.found
     }
@@ -238,11 +195,7 @@ impl Display for Row {
 
 /// Everybody whom a row lets through: an administrator may whatever staff may.
 fn admitted(by: RoleSet) -> RoleSet {
-    if by.has(Role::Staff) {
-        by.union(RoleSet::of(&[Role::Admin]))
-    } else {
-        by
-    }
+    if by.has(Role::Staff) { by.union(RoleSet::of(&[Role::Admin])) } else { by }
 }
 
 fn names(roles: RoleSet) -> String {

@@ -17,18 +17,11 @@ use crate::workflow::{Definition, Status, Transition};
 pub fn parse(text: &str) -> Result<Definition, Vec<Fault>> {
     if text.len() > MAX_BYTES {
         let message = format!("{} bytes; at most {MAX_BYTES} are allowed", text.len());
-        return Err(vec![Fault {
-            place: "definition".to_owned(),
-            message,
-        }]);
+        return Err(vec![Fault { place: "definition".to_owned(), message }]);
     }
     let definition: Definition = toml::from_str(text).map_err(|error| unreadable(text, error))?;
     let faults = check(&definition);
-    if faults.is_empty() {
-        Ok(definition)
-    } else {
-        Err(faults)
-    }
+    if faults.is_empty() { Ok(definition) } else { Err(faults) }
 }
 
 /// What cannot be read, one fault per status and transition: serde stops at the first, and people
@@ -43,14 +36,9 @@ fn unreadable(text: &str, first: Error) -> Vec<Fault> {
     errors.extend(entries::<Transition>(&mut table, "transition"));
     errors.extend(attempt::<Definition>(Spanned::new(span, DeValue::Table(table))));
     errors.sort_by_key(|error| error.span().map(|span| span.start));
-    let mut faults = Faults {
-        found: Vec::new(),
-        untold: errors.len().saturating_sub(MAX_FAULTS),
-    };
+    let mut faults = Faults { found: Vec::new(), untold: errors.len().saturating_sub(MAX_FAULTS) };
     // The line of each is counted from the top, so no more are looked up than are told.
-    faults
-        .found
-        .extend(errors.iter().take(MAX_FAULTS).map(|error| fault(text, error)));
+    faults.found.extend(errors.iter().take(MAX_FAULTS).map(|error| fault(text, error)));
     if errors.is_empty() {
         faults.found.push(fault(text, &first));
     }
@@ -73,13 +61,6 @@ fn attempt<T: DeserializeOwned>(value: Spanned<DeValue<'_>>) -> Option<Error> {
 
 fn fault(text: &str, error: &Error) -> Fault {
     let start = error.span().map_or(0, |span| span.start.min(text.len()));
-    let line = text.as_bytes()[..start]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1;
-    Fault {
-        place: format!("line {line}"),
-        message: error.message().to_owned(),
-    }
+    let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
+    Fault { place: format!("line {line}"), message: error.message().to_owned() }
 }

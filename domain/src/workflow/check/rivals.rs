@@ -32,10 +32,7 @@ fn groups(definition: &Definition) -> Groups<'_> {
     for (index, row) in definition.transitions.iter().enumerate() {
         let origins: BTreeSet<_> = definition.origins(row).into_iter().collect();
         for from in origins {
-            groups
-                .entry((&row.action, from))
-                .or_default()
-                .push((Row(index), row));
+            groups.entry((&row.action, from)).or_default().push((Row(index), row));
         }
     }
     groups.retain(|_, rows| rows.len() > 1);
@@ -48,10 +45,7 @@ fn twins(from: &str, rows: &[(Row, &Transition)]) -> Vec<(Row, String)> {
     let mut found = Vec::new();
     for (at, row) in rows {
         let by = admitted(row.by);
-        match kept
-            .iter()
-            .find(|(_, other)| other.when == row.when && admitted(other.by).meets(by))
-        {
+        match kept.iter().find(|(_, other)| other.when == row.when && admitted(other.by).meets(by)) {
             Some((other, _)) => {
                 let common = "has people in common and the same `when` as";
                 found.push((*at, format!("{} {common} {other}", named(row, from))));
@@ -68,19 +62,11 @@ fn ends_closed(from: &str, rows: &[(Row, &Transition)]) -> Vec<(Row, String)> {
     let Some(((at, last), earlier)) = rows.split_last() else {
         return Vec::new();
     };
-    let others = earlier
-        .iter()
-        .fold(RoleSet::EMPTY, |all, (_, row)| all.union(admitted(row.by)));
+    let others = earlier.iter().fold(RoleSet::EMPTY, |all, (_, row)| all.union(admitted(row.by)));
     if last.when.is_none() || !others.meets(admitted(last.by)) {
         return Vec::new();
     }
-    vec![(
-        *at,
-        format!(
-            "{} is the last of several rows: it must be without `when`",
-            named(last, from)
-        ),
-    )]
+    vec![(*at, format!("{} is the last of several rows: it must be without `when`", named(last, from)))]
 }
 
 /// A row with a condition whose people are all served by earlier rows without one. The last row is
@@ -93,13 +79,8 @@ fn shadows(from: &str, rows: &[(Row, &Transition)]) -> Vec<(Row, String)> {
         if row.when.is_none() {
             served = served.union(by);
         } else if by.within(served) {
-            found.push((
-                *at,
-                format!(
-                    "{} is never taken: earlier rows without `when` are",
-                    named(row, from)
-                ),
-            ));
+            found
+                .push((*at, format!("{} is never taken: earlier rows without `when` are", named(row, from))));
         }
     }
     found

@@ -9,10 +9,7 @@ use crate::workflow::{Definition, Status};
 const MAX_STALL_MIN: u32 = 525_600;
 
 pub(super) fn check(definition: &Definition, faults: &mut Faults) {
-    faults.distinct(
-        "status",
-        definition.statuses.iter().map(|status| status.code.as_str()),
-    );
+    faults.distinct("status", definition.statuses.iter().map(|status| status.code.as_str()));
     initials(definition, faults);
     for status in &definition.statuses {
         looks(status, faults);
@@ -26,11 +23,7 @@ fn place(status: &Status, field: &str) -> String {
 }
 
 fn initials(definition: &Definition, faults: &mut Faults) {
-    let initials: Vec<_> = definition
-        .statuses
-        .iter()
-        .filter(|status| status.initial)
-        .collect();
+    let initials: Vec<_> = definition.statuses.iter().filter(|status| status.initial).collect();
     match initials.as_slice() {
         [] => faults.add("status", "no status is initial; exactly one must be"),
         [_] => {}
@@ -57,10 +50,7 @@ fn looks(status: &Status, faults: &mut Faults) {
     if let Some(label) = &status.public_label {
         faults.text(place(status, "public_label"), label, MAX_LABEL);
     }
-    if status
-        .stalls_after_min
-        .is_some_and(|minutes| !(1..=MAX_STALL_MIN).contains(&minutes))
-    {
+    if status.stalls_after_min.is_some_and(|minutes| !(1..=MAX_STALL_MIN).contains(&minutes)) {
         let message = format!("from 1 to {MAX_STALL_MIN} minutes are allowed");
         faults.add(place(status, "stalls_after_min"), message);
     }
@@ -74,10 +64,8 @@ fn ending(status: &Status, faults: &mut Faults) {
         faults.add(place(status, "is_final"), "orders would end where they begin");
     }
     if status.category.is_open() {
-        let message = format!(
-            "a final status cannot be {}: it would be open for ever",
-            status.category.name()
-        );
+        let message =
+            format!("a final status cannot be {}: it would be open for ever", status.category.name());
         faults.add(place(status, "category"), message);
     }
     if status.editable {

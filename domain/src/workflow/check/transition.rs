@@ -8,13 +8,8 @@ use crate::{
 };
 
 /// Who may at most set a status of their choice: it passes by what the named actions guard.
-const CHOOSING: RoleSet = RoleSet::of(&[
-    Role::Admin,
-    Role::Staff,
-    Role::Csr,
-    Role::AssignedCsr,
-    Role::System,
-]);
+const CHOOSING: RoleSet =
+    RoleSet::of(&[Role::Admin, Role::Staff, Role::Csr, Role::AssignedCsr, Role::System]);
 
 pub(super) fn check(definition: &Definition, faults: &mut Faults) {
     for (index, row) in definition.transitions.iter().enumerate() {
@@ -41,10 +36,7 @@ fn origin(definition: &Definition, at: Row, row: &Transition, faults: &mut Fault
         return;
     };
     if codes.is_empty() {
-        faults.add(
-            at.field("from"),
-            format!("{} leaves no status", quoted(&row.action)),
-        );
+        faults.add(at.field("from"), format!("{} leaves no status", quoted(&row.action)));
     }
     faults.distinct(at.field("from"), codes.iter().map(String::as_str));
     for code in codes.iter().filter(|code| definition.status(code).is_none()) {
@@ -53,17 +45,8 @@ fn origin(definition: &Definition, at: Row, row: &Transition, faults: &mut Fault
 }
 
 fn unknown(definition: &Definition, code: &str) -> String {
-    let codes: Vec<_> = definition
-        .statuses
-        .iter()
-        .map(|status| short(&status.code))
-        .take(20)
-        .collect();
-    format!(
-        "there is no status {}; there are: {}",
-        quoted(code),
-        codes.join(", ")
-    )
+    let codes: Vec<_> = definition.statuses.iter().map(|status| short(&status.code)).take(20).collect();
+    format!("there is no status {}; there are: {}", quoted(code), codes.join(", "))
 }
 
 fn target(definition: &Definition, at: Row, row: &Transition, faults: &mut Faults) {
@@ -76,28 +59,15 @@ fn target(definition: &Definition, at: Row, row: &Transition, faults: &mut Fault
         }
         Target::FailedStage => {
             if !row.effects.contains(&Effect::OpenAttempt) {
-                faults.add(
-                    &place,
-                    "`@failed_stage` begins again: it needs the effect `open_attempt`",
-                );
+                faults.add(&place, "`@failed_stage` begins again: it needs the effect `open_attempt`");
             }
-            if definition
-                .transitions
-                .iter()
-                .all(|row| !row.effects.contains(&Effect::CloseAttemptFailed))
-            {
-                faults.add(
-                    &place,
-                    "no row has the effect `close_attempt_failed`, so no stage ever failed",
-                );
+            if definition.transitions.iter().all(|row| !row.effects.contains(&Effect::CloseAttemptFailed)) {
+                faults.add(&place, "no row has the effect `close_attempt_failed`, so no stage ever failed");
             }
         }
         Target::Chosen => {
             if definition.moves != Moves::Free && !row.bulk_only {
-                faults.add(
-                    place,
-                    "`@chosen` needs moves = \"free\", or bulk_only = true on its row",
-                );
+                faults.add(place, "`@chosen` needs moves = \"free\", or bulk_only = true on its row");
             }
         }
         Target::Gone => gone(at, row, faults),
@@ -106,10 +76,7 @@ fn target(definition: &Definition, at: Row, row: &Transition, faults: &mut Fault
 
 fn gone(at: Row, row: &Transition, faults: &mut Faults) {
     if !row.effects.is_empty() {
-        faults.add(
-            at.field("effects"),
-            "an order that goes takes its items and money with it",
-        );
+        faults.add(at.field("effects"), "an order that goes takes its items and money with it");
     }
     if !row.needs.contains(&Need::Number) {
         faults.add(at.field("needs"), "what cannot be undone needs `number`");
@@ -128,14 +95,7 @@ fn people(at: Row, row: &Transition, faults: &mut Faults) {
     let mut within = |what: &str, ceiling: RoleSet| {
         let beyond = row.by.minus(admitted(ceiling));
         if !beyond.is_empty() {
-            faults.add(
-                &place,
-                format!(
-                    "`{what}` is beyond {}; it is for {}",
-                    names(beyond),
-                    names(ceiling)
-                ),
-            );
+            faults.add(&place, format!("`{what}` is beyond {}; it is for {}", names(beyond), names(ceiling)));
         }
     };
     for effect in &row.effects {
@@ -152,16 +112,10 @@ fn attempts(at: Row, row: &Transition, faults: &mut Faults) {
     let (ok, failed) = (Effect::CloseAttemptOk, Effect::CloseAttemptFailed);
     match (row.needs.contains(&Need::Error), row.effects.contains(&failed)) {
         (true, false) => {
-            faults.add(
-                at.field("needs"),
-                "an `error` needs the effect `close_attempt_failed` to keep it",
-            );
+            faults.add(at.field("needs"), "an `error` needs the effect `close_attempt_failed` to keep it");
         }
         (false, true) => {
-            faults.add(
-                at.field("effects"),
-                "`close_attempt_failed` needs an `error` to keep",
-            );
+            faults.add(at.field("effects"), "`close_attempt_failed` needs an `error` to keep");
         }
         (true, true) | (false, false) => {}
     }
@@ -184,10 +138,7 @@ fn bulk(at: Row, row: &Transition, faults: &mut Faults) {
         faults.add(&place, "one number cannot be typed again for many orders");
     }
     if row.to == Target::FailedStage && row.bulk == Bulk::StatusOnly {
-        faults.add(
-            &place,
-            "an order back in its stage without an attempt would stay there",
-        );
+        faults.add(&place, "an order back in its stage without an attempt would stay there");
     }
 }
 
@@ -200,18 +151,13 @@ fn automatic(at: Row, row: &Transition, faults: &mut Faults) {
         faults.add(at.field("by"), "a row with `auto` is taken by `system`: name it");
     }
     if !row.needs.is_empty() {
-        faults.add(
-            at.field("needs"),
-            "a row with `auto` fires by itself: nobody is there to supply anything",
-        );
+        faults
+            .add(at.field("needs"), "a row with `auto` fires by itself: nobody is there to supply anything");
     }
     if !matches!(row.to, Target::Status(_)) {
         faults.add(at.field("to"), "a row with `auto` leads to a status of its own");
     }
     if row.bulk_only {
-        faults.add(
-            at.field("bulk_only"),
-            "a row with `auto` cannot be for bulk alone",
-        );
+        faults.add(at.field("bulk_only"), "a row with `auto` cannot be for bulk alone");
     }
 }

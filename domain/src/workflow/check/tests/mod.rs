@@ -59,12 +59,7 @@ fn sound() -> Definition {
 }
 
 fn faults(text: &str) -> Vec<String> {
-    parse(text)
-        .err()
-        .unwrap_or_default()
-        .iter()
-        .map(Fault::to_string)
-        .collect()
+    parse(text).err().unwrap_or_default().iter().map(Fault::to_string).collect()
 }
 
 fn changed(text: &str, old: &str, new: &str) -> String {
@@ -75,10 +70,7 @@ fn changed(text: &str, old: &str, new: &str) -> String {
 /// The change is answered with this fault, and with no other.
 fn answered(text: &str, expected: &str) {
     let found = faults(text);
-    assert!(
-        found.len() == 1 && found[0].starts_with(expected),
-        "expected {expected}\nfound {found:#?}"
-    );
+    assert!(found.len() == 1 && found[0].starts_with(expected), "expected {expected}\nfound {found:#?}");
 }
 
 macro_rules! refused {
@@ -115,10 +107,7 @@ fn more_statuses_or_transitions_than_allowed_are_refused() {
     let (status, row) = (definition.statuses[1].clone(), definition.transitions[4].clone());
     definition.statuses = vec![status; MAX_STATUSES + 1];
     definition.transitions = vec![row; MAX_TRANSITIONS + 1];
-    let places: Vec<_> = check(&definition)
-        .into_iter()
-        .map(|fault| fault.to_string())
-        .collect();
+    let places: Vec<_> = check(&definition).into_iter().map(|fault| fault.to_string()).collect();
     assert_eq!(
         places,
         [

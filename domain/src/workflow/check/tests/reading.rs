@@ -34,19 +34,13 @@ fn every_unreadable_entry_is_told_at_once_in_the_order_of_the_file() {
     let text = changed(SOUND, "label = \"Job\"", "lable = \"Job\"");
     let text = changed(&text, "\"FAILED\"", "\"BROKEN\"");
     let text = changed(&text, "by = [\"worker\"]", "by = [\"boss\"]");
-    let lines: Vec<_> = faults(&text)
-        .iter()
-        .filter_map(|fault| fault.split(':').next())
-        .map(str::to_owned)
-        .collect();
+    let lines: Vec<_> =
+        faults(&text).iter().filter_map(|fault| fault.split(':').next()).map(str::to_owned).collect();
     assert_eq!(lines, ["line 3", "line 23", "line 55"]);
 }
 
 #[test]
 fn statuses_that_are_no_list_are_refused() {
-    answered(
-        "status = 3\ncode = \"a\"\nlabel = \"A\"",
-        "line 1: invalid type: integer `3`",
-    );
+    answered("status = 3\ncode = \"a\"\nlabel = \"A\"", "line 1: invalid type: integer `3`");
     answered("", "line 1: missing field `code`");
 }

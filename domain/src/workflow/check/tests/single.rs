@@ -61,25 +61,13 @@ refused! {
 
 #[test]
 fn a_failed_stage_where_nothing_fails_is_refused() {
-    let text = changed(
-        SOUND,
-        "needs = [\"error\"]\neffects = [\"close_attempt_failed\"]",
-        "",
-    );
-    assert!(
-        faults(&text)
-            .iter()
-            .any(|fault| fault.contains("so no stage ever failed"))
-    );
+    let text = changed(SOUND, "needs = [\"error\"]\neffects = [\"close_attempt_failed\"]", "");
+    assert!(faults(&text).iter().any(|fault| fault.contains("so no stage ever failed")));
 }
 
 #[test]
 fn a_row_by_itself_has_a_status_of_its_own_to_lead_to() {
-    let text = changed(
-        &sound_and(CHOOSE),
-        "bulk_only = true",
-        "auto = \"nothing_active\"",
-    );
+    let text = changed(&sound_and(CHOOSE), "bulk_only = true", "auto = \"nothing_active\"");
     let text = changed(&text, "code = \"job\"", "code = \"job\"\nmoves = \"free\"");
     answered(
         &changed(&text, "by = [\"staff\"]\nbulk", "by = [\"system\"]\nbulk"),

@@ -19,15 +19,9 @@ fn rows_overlap_where_one_leaves_any_status() {
         "from = [\"doing\"]\nto = \"done\"\nby = [\"worker\"]",
         "from = \"*\"\nto = \"done\"\nby = [\"staff\"]",
     );
-    let text = changed(
-        &text,
-        "\n[[transition]]\naction = \"finish\"",
-        "\n[[transition]]\naction = \"drop\"",
-    );
+    let text = changed(&text, "\n[[transition]]\naction = \"finish\"", "\n[[transition]]\naction = \"drop\"");
     assert!(
-        faults(&text)
-            .iter()
-            .any(|fault| fault.starts_with("transition[5]: `drop` from `doing` has people"))
+        faults(&text).iter().any(|fault| fault.starts_with("transition[5]: `drop` from `doing` has people"))
     );
 }
 
@@ -43,20 +37,10 @@ fn a_row_behind_one_that_always_fits_is_refused() {
 
 #[test]
 fn an_automatic_row_that_leads_back_at_once_is_a_circle() {
-    let text = changed(
-        &sound_and(DROP),
-        "action = \"drop\"",
-        "auto = \"paid_in_full\"\naction = \"drop\"",
-    );
-    let text = changed(
-        &text,
-        "to = \"done\"\nby = [\"staff\"]",
-        "to = \"doing\"\nby = [\"staff\", \"system\"]",
-    );
-    answered(
-        &text,
-        "transition[5].auto: automatic rows run in a circle: doing -> doing",
-    );
+    let text = changed(&sound_and(DROP), "action = \"drop\"", "auto = \"paid_in_full\"\naction = \"drop\"");
+    let text =
+        changed(&text, "to = \"done\"\nby = [\"staff\"]", "to = \"doing\"\nby = [\"staff\", \"system\"]");
+    answered(&text, "transition[5].auto: automatic rows run in a circle: doing -> doing");
 }
 
 #[test]
@@ -85,8 +69,5 @@ refused! {
 fn a_free_choice_reaches_every_status() {
     let lonely = "[[status]]\ncode = \"lonely\"\nlabel = \"Lonely\"\ncategory = \"CLOSED\"\ncolor = \"#000000\"\nis_final = true\n";
     answered(&sound_and(lonely), "status[lonely]: nothing leads here");
-    assert_eq!(
-        faults(&sound_and(&(lonely.to_owned() + CHOOSE))),
-        Vec::<String>::new()
-    );
+    assert_eq!(faults(&sound_and(&(lonely.to_owned() + CHOOSE))), Vec::<String>::new());
 }

@@ -1,0 +1,357 @@
+//! The command line: what each command does, and what it prints.
+
+use std::{
+    collections::BTreeMap,
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use chrono::TimeDelta;
+use clap::{Args, Parser, Subcommand};
+use domain::role::Role;
+use ordo::{
+    app::{App, Machine, World},
+    config::{self, Config, Demo, Sources},
+    error::Error,
+    graphql,
+    http::{self, StartPage, auth::Auth},
+    store::{Store, people},
+    usecase,
+};
+use tokio::net::TcpListener;
+
+/// An order-management backend: GraphQL with live, resumable subscriptions.
+#[derive(Debug, Parser)]
+#[command(name = "ordo", version)]
+pub struct Arguments {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Settings; each wins over its environment variable, and that over the file.
+#[derive(Debug, Args)]
+struct Flags {
+    /// The settings file [env: ORDO_CONFIG] [default: ordo.toml, if there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<String>,
+    /// The address to listen on [env: ORDO_LISTEN] [default: 127.0.0.1:8000]
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// The database, sqlite: or postgres: [env: DATABASE_URL] [default: sqlite://ordo.db?mode=rwc]
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// Connections to the database [env: ORDO_DATABASE_CONNECTIONS] [default: 8]
+    #[arg(long, global = true, value_name = "N")]
+    database_connections: Option<String>,
+    /// A public key to verify tokens with, PEM [env: ORDO_JWT_PUBLIC_KEY_FILE]
+    #[arg(long, global = true, value_name = "FILE")]
+    jwt_public_key_file: Option<String>,
+    /// Who issues tokens [env: ORDO_JWT_ISSUER] [default: ordo]
+    #[arg(long, global = true, value_name = "NAME")]
+    jwt_issuer: Option<String>,
+    /// Whom tokens are for [env: ORDO_JWT_AUDIENCE] [default: ordo]
+    #[arg(long, global = true, value_name = "NAME")]
+    jwt_audience: Option<String>,
+    /// What is logged: a level, or levels by target [env: ORDO_LOG] [default: info]
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log: Option<String>,
+    /// Where a random secret is kept when ORDO_JWT_SECRET is not set [env: ORDO_SECRET_FILE]
+    #[arg(long, global = true, value_name = "FILE")]
+    secret_file: Option<String>,
+    /// Load the demo company into a new default database: auto or off [env: ORDO_DEMO] [default: auto]
+    #[arg(long, global = true, value_name = "WHEN")]
+    demo: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve (what happens without a command, too)
+    Serve,
+    /// Bring the database to the newest version
+    Migrate,
+    /// Print the GraphQL schema
+    Schema,
+    /// Print a token; the bare token is the last line
+    Token {
+        /// A role (admin, staff, provider, consumer …) or an account's e-mail address
+        #[arg(long = "as", value_name = "ROLE|EMAIL")]
+        who: String,
+        /// How long it is valid
+        #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=8_784))]
+        hours: u32,
+    },
+    /// Load the demo company into an empty database
+    Demo,
+    /// Look after workflow files
+    #[command(subcommand)]
+    Workflow(WorkflowCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum WorkflowCommand {
+    /// Say every fault of a workflow definition
+    Check {
+        /// A TOML file
+        file: PathBuf,
+    },
+}
+
+/// Roles that a membership can give, and so a token can be asked for.
+const ROLES: [Role; 10] = [
+    Role::Admin,
+    Role::Staff,
+    Role::Support,
+    Role::Csr,
+    Role::Provider,
+    Role::Manager,
+    Role::Worker,
+    Role::Approver,
+    Role::Consumer,
+    Role::Agent,
+];
+/// How long the tokens of the demo are valid.
+const DEMO_HOURS: u32 = 24 * 7;
+
+/// Runs the command.
+pub async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let Arguments { flags, command } = arguments;
+    match command {
+        // These need no settings, and must work whatever the settings are.
+        Some(Command::Schema) => print(&graphql::sdl())?,
+        Some(Command::Workflow(WorkflowCommand::Check { file })) => return check(&file),
+        command => {
+            let config = Config::load(&Sources::of_process(flags.given())?)?;
+            start_log(&config)?;
+            match command.unwrap_or(Command::Serve) {
+                Command::Migrate => migrate(&config).await?,
+                Command::Token { who, hours } => token(&config, &who, hours).await?,
+                Command::Demo => demo(&config).await?,
+                Command::Serve | Command::Schema | Command::Workflow(_) => serve(&config).await?,
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Flags {
+    fn given(self) -> BTreeMap<&'static str, String> {
+        let all = [
+            ("config", self.config),
+            ("listen", self.listen),
+            ("database_url", self.database_url),
+            ("database_connections", self.database_connections),
+            ("jwt_public_key_file", self.jwt_public_key_file),
+            ("jwt_issuer", self.jwt_issuer),
+            ("jwt_audience", self.jwt_audience),
+            ("log", self.log),
+            ("secret_file", self.secret_file),
+            ("demo", self.demo),
+        ];
+        all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+}
+
+fn start_log(config: &Config) -> Result<()> {
+    // Migrations tell a line for each table; whoever wants them names them in `log`.
+    let filter = tracing_subscriber::EnvFilter::try_new(format!("sea_orm_migration=warn,{}", config.log))?;
+    let colours = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    log.with_ansi(colours).compact().init();
+    Ok(())
+}
+
+async fn migrate(config: &Config) -> Result<()> {
+    let store = open(config).await?;
+    store.migrate().await.map_err(plain).context("the database could not be migrated")?;
+    store.close().await.map_err(plain)?;
+    print("the database is at the newest version\n")
+}
+
+async fn demo(config: &Config) -> Result<()> {
+    let secret = config.secret()?;
+    let app = start(open(config).await?, secret.bytes()).await?;
+    if !usecase::demo::is_empty(&app).await.map_err(plain)? {
+        bail!("the database is not empty; `ordo demo` wants a new one (--database-url)");
+    }
+    usecase::demo::load(&app).await.map_err(plain).context("the demo company could not be loaded")?;
+    app.store.close().await.map_err(plain)?;
+    print("the demo company is loaded; now run `ordo serve`, and `ordo token --as staff`\n")
+}
+
+async fn token(config: &Config, who: &str, hours: u32) -> Result<()> {
+    let auth = auth(config, config.secret()?.bytes())?;
+    if config.sqlite_file().is_some_and(|file| !file.exists()) {
+        bail!("there is no database yet; run `ordo serve` or `ordo demo` first");
+    }
+    let store = open(config).await?;
+    let token = issue(&store, &auth, who, hours).await?;
+    let Some((name, token)) = token else {
+        let roles: Vec<&str> = ROLES.iter().map(|role| role.name()).collect();
+        bail!("there is no account for `{who}`; name an e-mail address or one of {}", roles.join(", "));
+    };
+    store.close().await.map_err(plain)?;
+    eprintln!("for {name}, valid for {hours} hours:");
+    print(&format!("{token}\n"))
+}
+
+/// A token for the account with this role or e-mail address, and whose it is.
+async fn issue(store: &Store, auth: &Auth, who: &str, hours: u32) -> Result<Option<(String, String)>> {
+    let role = ROLES.into_iter().find(|role| role.name() == who);
+    let user = match role {
+        Some(role) => people::user_by_role(store, role).await,
+        None => people::user_by_email(store, who).await,
+    };
+    let user = user.map_err(plain).context("the account could not be read; was the database migrated?")?;
+    let Some(user) = user else { return Ok(None) };
+    let now = Machine.now();
+    let token = auth.issue(user.id, now, now + TimeDelta::hours(hours.into()))?;
+    Ok(Some((format!("{} <{}>", user.name, user.email), token)))
+}
+
+fn check(file: &PathBuf) -> Result<ExitCode> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("{shown} cannot be read"))?;
+    match domain::workflow::parse(&text) {
+        Ok(_) => {
+            print(&format!("{shown}: ok\n"))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(faults) => {
+            let lines: Vec<String> = faults.iter().map(|fault| format!("{shown}: {fault}\n")).collect();
+            print(&lines.concat())?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+async fn serve(config: &Config) -> Result<()> {
+    let secret = config.secret()?;
+    let auth = auth(config, secret.bytes())?;
+    // Before the database: where the address is taken, nothing shall be left behind.
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.map_err(|error| {
+        config.fault("listen", format_args!("cannot be used: {} ({error})", config.listen))
+    })?;
+    let address = listener.local_addr().context("the address cannot be read")?;
+    let demo = wants_demo(config);
+    let app = start(open(config).await?, secret.bytes()).await?;
+    let mut start = StartPage::default();
+    if demo {
+        usecase::demo::load(&app).await.map_err(plain).context("the demo company could not be loaded")?;
+        start.tokens = Some(demo_tokens(&app, &auth).await?);
+    }
+    tokio::spawn(app.feed.clone().run());
+    greet(&format!("http://{address}"), start.tokens.as_deref())?;
+    let store = app.store.clone();
+    http::serve(listener, app, auth, start, stop_signal()).await.context("the server stopped")?;
+    // Statements of clients that are gone may still run; they are given up with the process.
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), store.close()).await;
+    Ok(())
+}
+
+/// Only a new database on the default file, for this machine only.
+fn wants_demo(config: &Config) -> bool {
+    config.demo == Demo::Auto
+        && config.is_local()
+        && config.database_url == config::DATABASE
+        && config.sqlite_file().is_some_and(|file| !file.exists())
+}
+
+async fn demo_tokens(app: &App, auth: &Auth) -> Result<Vec<(String, String)>> {
+    let mut tokens = Vec::new();
+    for role in ROLES {
+        match issue(&app.store, auth, role.name(), DEMO_HOURS).await {
+            Ok(Some((_, token))) => tokens.push((role.name().to_owned(), token)),
+            Ok(None) => {}
+            // Tokens come from elsewhere: then there is nothing to print.
+            Err(error) if error.is::<http::auth::NotAnIssuer>() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(tokens)
+}
+
+fn greet(url: &str, tokens: Option<&[(String, String)]>) -> Result<()> {
+    let Some(tokens) = tokens else {
+        return print(&format!("Ordo listens on {url}\n"));
+    };
+    let mut text = format!("Ordo listens on {url}, with a demo company in ordo.db.\n");
+    for (role, token) in tokens {
+        text += &format!("\n{role}\n{token}\n");
+    }
+    if let Some((_, token)) = tokens.iter().find(|(role, _)| role == Role::Staff.name()) {
+        text += &format!("\nA first query, as staff:\n{}\n", http::curl(url, token));
+    }
+    print(&text)
+}
+
+fn auth(config: &Config, secret: &[u8]) -> Result<Auth> {
+    let (issuer, audience) = (&config.jwt_issuer, &config.jwt_audience);
+    match &config.jwt_public_key {
+        None => Ok(Auth::with_secret(secret, issuer, audience)),
+        Some(pem) => Auth::with_public_key(pem, issuer, audience)
+            .map_err(|error| config.fault("jwt_public_key_file", error).into()),
+    }
+}
+
+async fn open(config: &Config) -> Result<Store> {
+    Store::open(&config.database_url, config.database_connections).await.map_err(|error| {
+        config.fault("database_url", format_args!("cannot be opened: {:#}", plain(error))).into()
+    })
+}
+
+async fn start(store: Store, secret: &[u8]) -> Result<App> {
+    let app = App::start(store, secret, Arc::new(Machine)).await;
+    app.map_err(plain).context("the database could not be brought up")
+}
+
+/// An error as the person at the console may see it: with its inside, on one line.
+fn plain(error: Error) -> anyhow::Error {
+    match error {
+        Error::Internal(inside) => {
+            // Its own text already holds its causes.
+            let text = inside.to_string();
+            let words: Vec<&str> = text.split_whitespace().collect();
+            anyhow!(words.join(" "))
+        }
+        other => other.into(),
+    }
+}
+
+/// Prints to standard output; a reader that has gone away is no fault of ours.
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// SIGTERM, or an interrupt from the keyboard.
+async fn stop_signal() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    () = interrupt => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            Err(_) => interrupt.await,
+        }
+    }
+    #[cfg(not(unix))]
+    interrupt.await;
+    tracing::info!("stopping");
+}

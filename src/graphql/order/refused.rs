@@ -1,0 +1,162 @@
+//! Expected failures as data: every payload lists them, each a type of its own behind one interface.
+
+use async_graphql::{Interface, SimpleObject};
+use domain::refusal::Refusal;
+
+use super::Order;
+use crate::{
+    error::Error,
+    graphql::{failure::Failure, viewer::Session},
+    store::{
+        Store,
+        order::{self, Name},
+    },
+};
+
+macro_rules! order_errors {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, SimpleObject)]
+            pub struct $name {
+                /// The stable code: this type's name in UPPER_SNAKE.
+                code: &'static str,
+                /// What is wrong and the way out, in a sentence.
+                message: String,
+                /// Where in the input, outermost first; empty when it is about the order.
+                path: Vec<String>,
+                $($(#[$field_doc])* $field: $type,)*
+            }
+        )*
+
+        /// An expected failure. The code is the type's name in UPPER_SNAKE and never changes.
+        #[derive(Clone, Debug, Interface)]
+        #[graphql(
+            field(name = "code", ty = "&&'static str", desc = "The stable code: the type's name in UPPER_SNAKE."),
+            field(name = "message", ty = "&String", desc = "What is wrong and the way out, in a sentence."),
+            field(name = "path", ty = "&Vec<String>", desc = "Where in the input, outermost first; empty when it is about the order.")
+        )]
+        pub enum OrderError {
+            $($(#[$doc])* $name($name),)*
+        }
+    };
+}
+
+order_errors! {
+    /// It is not there, or not for this viewer to see: both read the same.
+    NotFound {}
+    /// The workflow knows no such action from the order's status.
+    IllegalTransition {
+        /// The order's status, as this viewer sees it.
+        from: String,
+        /// The action asked for.
+        action: String,
+        /// What this viewer may do instead.
+        allowed_actions: Vec<String>,
+    }
+    /// The action exists, but not for this viewer.
+    NotPermitted {
+        /// The action asked for.
+        action: String,
+        /// What this viewer may do instead.
+        allowed_actions: Vec<String>,
+    }
+    /// Somebody else changed the order first.
+    VersionConflict {
+        /// The version the caller had seen.
+        expected: i32,
+        /// The version the order has.
+        actual: i32,
+        /// The order as it is now.
+        order: Option<Order>,
+    }
+    /// The action needs a reason.
+    MissingReason {
+        /// The action asked for.
+        action: String,
+    }
+    /// A condition does not hold.
+    GuardFailed {
+        /// The condition's name, as in `ActionBlock.guard`.
+        guard: String,
+    }
+    /// A value is not acceptable; `path` says which.
+    Validation {}
+    /// The lines of one order must share provider, workflow and currency.
+    MixedOrder {
+        /// What they do not share.
+        differs: String,
+    }
+    /// The customer has another order with this external reference.
+    DuplicateReference {
+        /// The reference.
+        reference: String,
+    }
+    /// The idempotency key was used before, with another input.
+    IdempotencyMismatch {}
+}
+
+fn version(version: i64) -> i32 {
+    i32::try_from(version).unwrap_or(i32::MAX)
+}
+
+impl OrderError {
+    /// An error as data, if it is one that callers are to expect; any other goes into `errors` at the
+    /// top of the response.
+    pub async fn expect(
+        error: Error,
+        store: &Store,
+        session: &Session,
+        name: Option<Name>,
+    ) -> std::result::Result<OrderError, Failure> {
+        let (code, message, path) = (error.code(), error.to_string(), Vec::new());
+        Ok(match error {
+            Error::Refusal(refusal) => match refusal {
+                Refusal::NotFound { .. } => NotFound { code, message, path }.into(),
+                Refusal::IllegalTransition { from, action, allowed } => {
+                    IllegalTransition { code, message, path, from, action, allowed_actions: allowed }.into()
+                }
+                Refusal::NotPermitted { action, allowed } => {
+                    NotPermitted { code, message, path, action, allowed_actions: allowed }.into()
+                }
+                Refusal::VersionConflict { expected, actual } => {
+                    let head = match name {
+                        Some(name) => order::find(store, session.actor(), &name).await?,
+                        None => None,
+                    };
+                    let (expected, actual) = (version(expected), version(actual));
+                    let order = head.map(|head| Order::single(session, head));
+                    VersionConflict { code, message, path, expected, actual, order }.into()
+                }
+                Refusal::MissingReason { action } => {
+                    let path = vec!["reason".to_owned()];
+                    MissingReason { code, message, path, action }.into()
+                }
+                Refusal::GuardFailed(block) => {
+                    GuardFailed { code, message, path, guard: block.name().to_owned() }.into()
+                }
+                Refusal::Validation { path, .. } => Validation { code, message, path }.into(),
+                Refusal::MixedOrder { what } => {
+                    let path = vec!["lines".to_owned()];
+                    MixedOrder { code, message, path, differs: what.to_owned() }.into()
+                }
+                Refusal::DuplicateReference { reference } => {
+                    let path = vec!["externalReference".to_owned()];
+                    DuplicateReference { code, message, path, reference }.into()
+                }
+            },
+            Error::IdempotencyMismatch => {
+                let path = vec!["idempotencyKey".to_owned()];
+                IdempotencyMismatch { code, message, path }.into()
+            }
+            other @ (Error::Unauthenticated
+            | Error::Forbidden { .. }
+            | Error::BadInput { .. }
+            | Error::TooComplex(_)
+            | Error::Cursor { .. }
+            | Error::LiveFilterUnsupported { .. }
+            | Error::NumberTaken
+            | Error::Internal(_)) => return Err(other.into()),
+        })
+    }
+}

@@ -1,0 +1,270 @@
+//! Bearer tokens: verified with one key and one algorithm, both ours; never what a token names.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use axum::http::{HeaderMap, header::AUTHORIZATION};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::id::UserId;
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto::rust_crypto, decode, encode,
+};
+use moka::sync::Cache;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// How far clocks may differ.
+pub(super) const LEEWAY: TimeDelta = TimeDelta::seconds(30);
+/// Verified tokens that are remembered, and for how long at most.
+const REMEMBERED: u64 = 10_000;
+const REMEMBERED_FOR: Duration = Duration::from_secs(3_600);
+/// Longer tokens are not looked at.
+const LONGEST: usize = 8_192;
+
+/// Why a token opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// Not `Bearer TOKEN`, or not a token.
+    #[error("the token cannot be read; send `Authorization: Bearer TOKEN`")]
+    Malformed,
+    /// Signed by somebody else or in another way, for somebody else, or without a claim that is required.
+    #[error("the token is not valid here")]
+    Forged,
+    /// Its time is over.
+    #[error("the token has expired; get a new one")]
+    Expired,
+    /// Its time has not begun.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// Its account is gone or disabled.
+    #[error("the token's account does not exist or is disabled")]
+    NoAccount,
+}
+
+/// Why a key cannot verify tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// A private key does not belong on a server that verifies.
+    #[error("names a file with a private key; export the public one")]
+    Private,
+    /// No PEM, or a key of another kind.
+    #[error("names a file without a public key that can be used: PEM of RSA, EC P-256 or Ed25519 is wanted")]
+    Unknown,
+    /// An RSA key that can be broken.
+    #[error("names an RSA key that is too short; 2048 bits are the least")]
+    Weak,
+}
+
+/// A token could not be signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("tokens are issued elsewhere: this server has a public key only (`jwt_public_key_file`)")]
+pub struct NotAnIssuer;
+
+/// What a verified token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Whose it is.
+    pub user: UserId,
+    /// Until when it counts.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a token says, of whatever type; missing ones are refused by [`Validation`].
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Claims {
+    sub: Value,
+    iss: Value,
+    aud: Value,
+    exp: Value,
+    nbf: Value,
+}
+
+/// Verifies tokens, and issues them where the key allows.
+#[derive(Clone)]
+pub struct Auth(Arc<Inner>);
+
+struct Inner {
+    verifying: DecodingKey,
+    signing: Option<EncodingKey>,
+    validation: Validation,
+    issuer: String,
+    audience: String,
+    verified: Cache<[u8; 32], Verified>,
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").field("validation", &self.0.validation).finish_non_exhaustive()
+    }
+}
+
+impl Auth {
+    /// Tokens signed with a secret of this server (HS256).
+    pub fn with_secret(secret: &[u8], issuer: &str, audience: &str) -> Auth {
+        let signing = EncodingKey::from_secret(secret);
+        let key = (DecodingKey::from_secret(secret), Algorithm::HS256);
+        Auth::new(key, Some(signing), issuer, audience)
+    }
+
+    /// Tokens signed by somebody else, whose public key this is. Its kind decides the algorithm.
+    ///
+    /// # Errors
+    /// When it is not a public key of a kind that is supported.
+    pub fn with_public_key(pem: &str, issuer: &str, audience: &str) -> Result<Auth, KeyError> {
+        Ok(Auth::new(public_key(pem)?, None, issuer, audience))
+    }
+
+    fn new(
+        (verifying, algorithm): (DecodingKey, Algorithm),
+        signing: Option<EncodingKey>,
+        issuer: &str,
+        audience: &str,
+    ) -> Auth {
+        // Were a dependency to switch on a second backend, jsonwebtoken would panic on first use. An
+        // error says only that this was done before.
+        let _ = rust_crypto::DEFAULT_PROVIDER.install_default();
+        let mut validation = Validation::new(algorithm);
+        validation.set_required_spec_claims(&["sub", "exp", "nbf", "iss", "aud"]);
+        validation.set_issuer(&[issuer]);
+        validation.set_audience(&[audience]);
+        // The times are compared in `verify`, with the clock that is passed in.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        let verified = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build();
+        let (issuer, audience) = (issuer.to_owned(), audience.to_owned());
+        Auth(Arc::new(Inner { verifying, signing, validation, issuer, audience, verified }))
+    }
+
+    /// A token for this account, from now on. Roles are not in it: they are read on every request.
+    ///
+    /// # Errors
+    /// When this server does not issue tokens.
+    pub fn issue(
+        &self,
+        user: UserId,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<String, NotAnIssuer> {
+        let signing = self.0.signing.as_ref().ok_or(NotAnIssuer)?;
+        let claims = Claims {
+            sub: user.to_string().into(),
+            iss: self.0.issuer.clone().into(),
+            aud: self.0.audience.clone().into(),
+            exp: expires_at.timestamp().into(),
+            nbf: now.timestamp().into(),
+        };
+        encode(&Header::new(Algorithm::HS256), &claims, signing).map_err(|_| NotAnIssuer)
+    }
+
+    /// Who sends these headers; nobody when they carry no token.
+    ///
+    /// # Errors
+    /// When they carry one that opens nothing.
+    pub fn bearer(&self, headers: &HeaderMap, now: DateTime<Utc>) -> Result<Option<Verified>, Denied> {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            return Err(Denied::Malformed);
+        }
+        self.credentials(value.to_str().map_err(|_| Denied::Malformed)?, now).map(Some)
+    }
+
+    /// Verifies `Bearer TOKEN`.
+    ///
+    /// # Errors
+    /// When it opens nothing.
+    pub fn credentials(&self, value: &str, now: DateTime<Utc>) -> Result<Verified, Denied> {
+        let (scheme, token) = value.trim().split_once(' ').ok_or(Denied::Malformed)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Denied::Malformed);
+        }
+        self.verify(token.trim(), now)
+    }
+
+    /// Verifies a token.
+    ///
+    /// # Errors
+    /// When it opens nothing.
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Verified, Denied> {
+        if token.len() > LONGEST {
+            return Err(Denied::Malformed);
+        }
+        let key: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        if let Some(verified) = self.0.verified.get(&key) {
+            return in_time(verified, now);
+        }
+        let token = decode::<Claims>(token, &self.0.verifying, &self.0.validation);
+        let claims = token.map_err(|error| refused(error.kind()))?.claims;
+        let starts_at = moment(&claims.nbf).ok_or(Denied::Forged)?;
+        let expires_at = moment(&claims.exp).ok_or(Denied::Forged)?;
+        let user = claims.sub.as_str().and_then(|id| id.parse().ok()).ok_or(Denied::Forged)?;
+        if starts_at > now + LEEWAY {
+            return Err(Denied::NotYetValid);
+        }
+        let verified = in_time(Verified { user, expires_at }, now)?;
+        self.0.verified.insert(key, verified);
+        Ok(verified)
+    }
+}
+
+fn in_time(verified: Verified, now: DateTime<Utc>) -> Result<Verified, Denied> {
+    if now >= verified.expires_at + LEEWAY { Err(Denied::Expired) } else { Ok(verified) }
+}
+
+/// Seconds since 1970, a fraction cut off. Not in the last years that a date can name, so that adding
+/// the leeway cannot overflow.
+fn moment(number: &Value) -> Option<DateTime<Utc>> {
+    const YEAR_9999: i64 = 253_402_300_799;
+    let whole = number.as_i64().or_else(|| number.as_f64().map(|fraction| fraction as i64))?;
+    DateTime::from_timestamp(whole.clamp(0, YEAR_9999), 0)
+}
+
+fn refused(kind: &jsonwebtoken::errors::ErrorKind) -> Denied {
+    use jsonwebtoken::errors::ErrorKind;
+    match kind {
+        ErrorKind::InvalidToken | ErrorKind::Base64(_) | ErrorKind::Json(_) | ErrorKind::Utf8(_) => {
+            Denied::Malformed
+        }
+        _ => Denied::Forged,
+    }
+}
+
+/// What a key says it is, as object identifiers in DER.
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+const ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
+/// An RSA key of 2048 bits is longer than this.
+const RSA_LEAST: usize = 260;
+
+fn public_key(pem: &str) -> Result<(DecodingKey, Algorithm), KeyError> {
+    if pem.contains("PRIVATE KEY") {
+        return Err(KeyError::Private);
+    }
+    let body: String = pem.lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();
+    let der = STANDARD.decode(body).map_err(|_| KeyError::Unknown)?;
+    // The algorithm stands in the first bytes; further on there is only the key itself.
+    let head = &der[..der.len().min(40)];
+    let says = |id: &[u8]| head.windows(id.len()).any(|window| window == id);
+    let pem_bytes = pem.as_bytes();
+    let (key, algorithm) = if says(RSA) || pem.contains("BEGIN RSA PUBLIC KEY") {
+        if der.len() < RSA_LEAST {
+            return Err(KeyError::Weak);
+        }
+        (DecodingKey::from_rsa_pem(pem_bytes), Algorithm::RS256)
+    } else if says(P256) {
+        (DecodingKey::from_ec_pem(pem_bytes), Algorithm::ES256)
+    } else if says(ED25519) {
+        (DecodingKey::from_ed_pem(pem_bytes), Algorithm::EdDSA)
+    } else {
+        return Err(KeyError::Unknown);
+    };
+    Ok((key.map_err(|_| KeyError::Unknown)?, algorithm))
+}
+
+#[cfg(test)]
+#[path = "auth_tests.rs"]
+mod tests;
