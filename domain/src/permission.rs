@@ -95,6 +95,8 @@ pub enum Operation {
     RecordCash,
     /// Give money back.
     Refund,
+    /// Cancel an order and keep what was paid for it, as a credit.
+    KeepCredit,
     /// Write a note that staff alone read.
     NoteToStaff,
     /// Write a note that the provider reads too.
@@ -105,12 +107,13 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 8] = [
+    pub const ALL: [Operation; 9] = [
         Operation::AssignCsr,
         Operation::AssignAgent,
         Operation::RecordPayment,
         Operation::RecordCash,
         Operation::Refund,
+        Operation::KeepCredit,
         Operation::NoteToStaff,
         Operation::NoteToProvider,
         Operation::NoteToPublic,
@@ -124,6 +127,7 @@ impl Operation {
             Operation::RecordPayment => "record_payment",
             Operation::RecordCash => "record_cash",
             Operation::Refund => "refund",
+            Operation::KeepCredit => "keep_credit",
             Operation::NoteToStaff => "note_to_staff",
             Operation::NoteToProvider => "note_to_provider",
             Operation::NoteToPublic => "note_to_public",
@@ -134,7 +138,9 @@ impl Operation {
     pub const fn allowed(self) -> RoleSet {
         match self {
             Operation::AssignCsr | Operation::Refund => BACK_OFFICE,
-            Operation::AssignAgent | Operation::RecordPayment => DESK.union(BACK_OFFICE),
+            Operation::AssignAgent | Operation::RecordPayment | Operation::KeepCredit => {
+                DESK.union(BACK_OFFICE)
+            }
             Operation::RecordCash => DESK.union(BACK_OFFICE).union(RoleSet::of(&[AssignedAgent])),
             Operation::NoteToStaff => OPERATOR,
             Operation::NoteToProvider => OPERATOR.union(RoleSet::of(&[Provider, Manager])),

@@ -56,7 +56,7 @@ pub fn admit(setting: Setting<'_>, admission: &Admission, mint: &mut Mint) -> Re
     if status.category == Category::InProgress && setting.workflow.stages().contains(&status.code.as_str()) {
         effect::open_attempts(&mut working, setting.facts, None)?;
     }
-    if setting.workflow.on_create.contains(&Effect::OpenInvoice) {
+    if setting.workflow.on_create.contains(&Effect::OpenInvoice) && status.category != Category::Cancelled {
         effect::open_invoice(&mut working);
     }
     pay(&mut working, admission.paid)?;

@@ -87,7 +87,7 @@ pub(super) fn run_automatic(working: &mut Working<'_>, facts: &Facts) -> Result<
             return Ok(());
         };
         let input = Transition { action: row.action.clone(), ..Transition::default() };
-        advance(working, facts, row, to, &input, None)?;
+        advance(working, facts, &row.effects, to, &input, None)?;
     }
     Ok(())
 }
@@ -108,7 +108,7 @@ impl Cx<'_> {
         let subject = Subject { head, items, facts };
         let row = select(workflow, subject, &input.action, self.standing)
             .map_err(|miss| refuse(workflow, subject, &input.action, self.standing, miss))?;
-        check_items(&working.order, input)?;
+        check_items(&working.order, row, input)?;
         let to = self.destination(subject, &working.order, row, input)?;
         let mut needs = row.needs.clone();
         let demand = workflow.demands(&to).filter(|_| row.to == Target::Chosen);
@@ -120,10 +120,15 @@ impl Cx<'_> {
             }
         }
         let input = supplied(input, &needs, head.number)?;
-        if keeps_payments(workflow, subject, row, &to) && !input.keep_credit {
-            return Err(Refusal::GuardFailed(Block::UnrefundedPayment));
+        if keeps_payments(workflow, subject, row, &to) {
+            if !input.keep_credit {
+                return Err(Refusal::GuardFailed(Block::UnrefundedPayment));
+            }
+            self.permit(working, Operation::KeepCredit)?;
         }
-        advance(working, facts, row, &to, &input, self.user())
+        // A free move does what the named action into the status does.
+        let effects = demand.map_or(&row.effects, |demand| &demand.effects);
+        advance(working, facts, effects, &to, &input, self.user())
     }
 
     /// The status that a row leads to for this order.
@@ -262,10 +267,13 @@ impl Cx<'_> {
     }
 }
 
-/// Named lines must be the order's own.
-fn check_items(order: &Order, input: &Transition) -> Result<(), Refusal> {
+/// Lines may be named where the action works line by line, and must be the order's own.
+fn check_items(order: &Order, row: &workflow::Transition, input: &Transition) -> Result<(), Refusal> {
     match &input.items {
         None => Ok(()),
+        Some(_) if !row.per_item => {
+            Err(Refusal::invalid("items", "this action concerns the whole order; name no items"))
+        }
         Some(ids) if ids.is_empty() => {
             Err(Refusal::invalid("items", "name at least one item, or none at all"))
         }
@@ -310,11 +318,11 @@ fn checked_failure(failure: &Failure) -> Result<Failure, Refusal> {
     })
 }
 
-/// Moves the order: status, times, the row's effects, one event; refunds follow as events of their own.
+/// Moves the order: status, times, effects, one event; refunds follow as events of their own.
 fn advance(
     working: &mut Working<'_>,
     facts: &Facts,
-    row: &workflow::Transition,
+    effects: &[workflow::Effect],
     to: &str,
     input: &Transition,
     actor: Option<UserId>,
@@ -326,7 +334,7 @@ fn advance(
     if let Some(status) = workflow.status(to) {
         enter(working, status);
     }
-    effect::run(working, facts, &row.effects, input)?;
+    effect::run(working, facts, effects, input)?;
     effect::follow_stage(working);
     let audience = if moves_in_public { Audience::Public } else { Audience::Provider };
     let remark = Remark {
@@ -335,11 +343,11 @@ fn advance(
         to: Some(to.to_owned()),
         actor,
         reason: input.reason.clone(),
-        reason_public: row.effects.contains(&workflow::Effect::NotifyConsumer),
+        reason_public: effects.contains(&workflow::Effect::NotifyConsumer),
         detail: None,
     };
     working.record(EventKind::StatusChanged, audience, remark);
-    if row.effects.contains(&workflow::Effect::RefundPayments) && working.order.head.paid > 0 {
+    if effects.contains(&workflow::Effect::RefundPayments) && working.order.head.paid > 0 {
         effect::refund(working, None, None, input.reason.as_deref(), actor)?;
     }
     Ok(())

@@ -224,7 +224,8 @@ fn terminate_items(working: &mut Working<'_>) {
 
 /// Back to the start, except what was terminated: that stays so.
 fn reset_items(working: &mut Working<'_>) {
-    end_attempts(working, |attempt| attempt.outcome = Outcome::Abandoned);
+    let under_way = end_attempts(working, |attempt| attempt.outcome = Outcome::Abandoned);
+    move_resources(working, &under_way, given_up);
     for item in working.items(None).filter(|item| item.status != ItemStatus::Terminated) {
         item.status = ItemStatus::Pending;
     }
@@ -239,14 +240,20 @@ fn cancel_items(working: &mut Working<'_>) {
     let attempts = &working.order.attempts;
     let begun: Vec<ItemId> =
         ids.iter().copied().filter(|id| attempts.iter().any(|attempt| attempt.item == *id)).collect();
-    move_resources(working, &begun, |kind, resource| match kind {
+    move_resources(working, &begun, given_up);
+    for item in working.items(Some(&ids)) {
+        item.status = ItemStatus::Cancelled;
+    }
+}
+
+/// What becomes of a resource when the work on it is given up: what was to come into being does not,
+/// what was there before is as it was.
+fn given_up(kind: OrderKind, resource: &Resource) -> ResourceState {
+    match kind {
         OrderKind::Create => ResourceState::Terminated,
         OrderKind::Update | OrderKind::Terminate | OrderKind::Sale => {
             resource.previous_state.unwrap_or(resource.state)
         }
-    });
-    for item in working.items(Some(&ids)) {
-        item.status = ItemStatus::Cancelled;
     }
 }
 

@@ -47,6 +47,9 @@ pub struct Transition {
     /// Whether clients should ask for confirmation.
     #[serde(default)]
     pub confirm: bool,
+    /// Whether the caller may name the lines it concerns; the others stay as they are.
+    #[serde(default)]
+    pub per_item: bool,
 }
 
 /// The statuses that a row leaves: a list of codes, or `"*"`.

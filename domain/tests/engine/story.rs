@@ -246,3 +246,51 @@ fn a_failure_of_an_order_that_came_in_at_work_is_not_lost() {
     assert_eq!(failures, [(1, Some(failure("no space")))]);
     assert_eq!(placed.order.items[0].status, ItemStatus::Failed);
 }
+
+#[test]
+fn only_those_who_take_orders_may_keep_what_a_customer_paid() {
+    let mut placed = an_order("marketplace").placed_by(&carla());
+    placed.does(&approver(), "approve").is_paid(1000);
+    let reject = Command::Transition(Transition {
+        keep_credit: true,
+        reason: Some("no capacity".to_owned()),
+        ..bare("reject")
+    });
+    let refusal = placed.refuses_to(&provider(), &reject);
+    assert!(
+        matches!(refusal, Refusal::NotPermitted { ref action, .. } if action == "keep_credit"),
+        "{refusal}"
+    );
+    placed.commands(&staff(), reject);
+    assert_eq!(placed.order.head.paid, 1000);
+}
+
+#[test]
+fn a_free_move_does_what_the_named_action_does() {
+    let mut placed = an_order("delivery").placed_by(&staff());
+    let to = |status: &str| {
+        let to = Some(status.to_owned());
+        Command::Transition(Transition { to, reason: Some("told so".to_owned()), ..bare("set_status") })
+    };
+    placed.commands(&staff(), to("delivered"));
+    assert_eq!(placed.order.items[0].status, ItemStatus::Active);
+}
+
+#[test]
+fn items_are_named_only_where_an_action_works_line_by_line() {
+    let placed = an_order("commerce").placed_by(&staff());
+    let items = Some(vec![placed.order.items[0].id]);
+    let refusal = placed.refuses_to(&staff(), &Command::Transition(Transition { items, ..bare("ship") }));
+    assert!(matches!(refusal, Refusal::Validation { ref path, .. } if path == &["items"]), "{refusal}");
+}
+
+#[test]
+fn a_reset_gives_up_what_was_coming_into_being() {
+    let mut placed = an_order("hosting").placed_by(&staff());
+    placed.does(&staff(), "accept");
+    assert_eq!(placed.resource(), Some(ResourceState::Creating));
+    placed.does(&staff(), "reset_to_pending");
+    assert_eq!(placed.resource(), Some(ResourceState::Terminated));
+    placed.does(&staff(), "accept");
+    assert_eq!(placed.resource(), Some(ResourceState::Creating));
+}

@@ -7,7 +7,7 @@ use domain::{
     event::{self, Detail, EventKind as Kind, Facet},
     id::UserId,
     order::Note,
-    permission,
+    permission::{self, Field},
     role::RoleSet,
 };
 
@@ -157,8 +157,11 @@ impl OrderEvent {
         DateTime(self.logged.event.at)
     }
 
-    /// How much, for a payment or refund.
+    /// How much, for a payment or refund; not for those who deliver.
     async fn amount(&self) -> Option<Money> {
+        if !self.order.shows(Field::Commerce) {
+            return None;
+        }
         match self.logged.event.detail {
             Some(Detail::Payment { amount, .. } | Detail::Refund { amount, .. }) => {
                 Some(Money::new(amount.minor, amount.currency))
