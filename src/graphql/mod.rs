@@ -17,6 +17,7 @@ mod workflow;
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions};
 
 pub use failure::{Failure, Result};
+pub use order::ClientIp;
 pub use viewer::Session;
 
 use crate::app::App;

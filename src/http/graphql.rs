@@ -1,9 +1,11 @@
 //! GraphQL over HTTP: what a request must look like, and what an answer looks like.
 
+use std::net::SocketAddr;
+
 use async_graphql::{Response as Answer, parser::types::OperationType};
 use axum::{
     body::Body,
-    extract::{FromRequestParts, Query, Request, State, ws::WebSocketUpgrade},
+    extract::{ConnectInfo, FromRequestParts, Query, Request, State, ws::WebSocketUpgrade},
     http::{
         HeaderMap, HeaderValue, Method, StatusCode,
         header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, UPGRADE, WWW_AUTHENTICATE},
@@ -20,6 +22,7 @@ use super::{
     operation::{Operations, Refused},
     refusal, socket,
 };
+use crate::graphql::ClientIp;
 
 /// The largest body that is read.
 const LARGEST: usize = 1 << 20;
@@ -104,6 +107,10 @@ async fn execute(
         }
         Ok(_) => {}
         Err(answer) => return respond(StatusCode::OK, &parts.headers, *answer),
+    }
+    // Set by `serve`; what a proxy says in its place is not believed yet.
+    if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() {
+        request = request.data(ClientIp(peer.ip().to_string()));
     }
     match endpoint.operations.run(request, who).await {
         Ok(answer) => respond(StatusCode::OK, &parts.headers, answer),

@@ -9,7 +9,7 @@ mod operation;
 mod socket;
 mod start_page;
 
-use std::{any::Any, future::Future, io, time::Duration};
+use std::{any::Any, future::Future, io, net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
@@ -33,12 +33,6 @@ use crate::{app::App, http::auth::Auth};
 const FAREWELL: Duration = Duration::from_secs(10);
 /// How long the database may take to answer a probe.
 const PROBE: Duration = Duration::from_secs(3);
-
-/// The routes of a running application. Sockets stay open until their clients close them; [`serve`]
-/// also ends those when the server stops.
-pub fn router(app: App, auth: Auth, start: StartPage) -> Router {
-    routes(app, auth, start, watch::channel(false).1)
-}
 
 /// Serves until `stop`: then accepts nothing more, lets requests end, closes sockets with a word, and
 /// returns after ten seconds at the latest.
@@ -67,9 +61,10 @@ pub async fn serve(
     let mut told = stopped.clone();
     tokio::spawn(signal);
     let mut ends = stopped;
-    let server = axum::serve(listener, routes).with_graceful_shutdown(async move {
-        let _ = told.wait_for(|stopping| *stopping).await;
-    });
+    let server = axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(async move {
+            let _ = told.wait_for(|stopping| *stopping).await;
+        });
     let late = async move {
         let _ = ends.wait_for(|stopping| *stopping).await;
         tokio::time::sleep(FAREWELL).await;

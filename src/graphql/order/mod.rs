@@ -30,7 +30,7 @@ pub use change::ActionMutation;
 pub use desk::DeskMutation;
 pub use list::OrderQuery;
 pub use live::OrderSubscription;
-pub use place::PlaceMutation;
+pub use place::{ClientIp, PlaceMutation};
 pub use refused::OrderError;
 
 use self::{

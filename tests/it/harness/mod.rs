@@ -84,10 +84,11 @@ impl App {
         tokio::spawn(inner.feed.clone().run());
         let company = Company::found(&inner).await;
         let auth = Auth::with_secret(SECRET, "ordo", "ordo");
-        let router = http::router(inner.clone(), auth.clone(), http::StartPage::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let never = std::future::pending();
+        let serving = http::serve(listener, inner.clone(), auth.clone(), http::StartPage::default(), never);
+        tokio::spawn(serving);
         App { url, inner, world, company, statements, database_url, auth, _files: files }
     }
 
