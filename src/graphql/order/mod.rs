@@ -1,5 +1,6 @@
 //! Orders: the type, and by file what is asked of them.
 
+mod available;
 mod batch;
 mod change;
 mod desk;
@@ -9,20 +10,21 @@ mod item;
 mod list;
 mod live;
 mod money;
+mod particulars;
 mod place;
 mod refused;
 
 use std::sync::Arc;
 
 use async_graphql::{
-    Context, Enum, ID, Json, Object, SimpleObject,
+    Context, Enum, ID, Json, Object,
     connection::{Connection, EmptyFields},
 };
 use domain::{
     order::{self, Facts, Head, Subject},
     permission::Field,
     role::RoleSet,
-    workflow::{Category, Definition, Need},
+    workflow::{Category, Definition},
 };
 
 pub use batch::Batch;
@@ -34,9 +36,11 @@ pub use place::{ClientIp, PlaceMutation};
 pub use refused::OrderError;
 
 use self::{
+    available::AvailableAction,
     event::OrderEvent,
     item::{Attempt, OrderFailure, OrderItem},
     money::{Invoice, OrderPricing, Payment, Refund},
+    particulars::{OrderAddress, OrderContact},
 };
 use super::{
     failure::{Failure, Result},
@@ -73,79 +77,6 @@ pub struct Order {
     head: Arc<Head>,
     standing: RoleSet,
     batch: Arc<Batch>,
-}
-
-/// Whom to reach about an order, as it was when the order was placed.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct OrderContact {
-    /// Name.
-    name: String,
-    /// E-mail address.
-    email: String,
-    /// Telephone number.
-    phone: String,
-}
-
-/// A postal address, as it was when the order was placed.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct OrderAddress {
-    /// Addressee.
-    name: String,
-    /// Street, house number, floor.
-    lines: Vec<String>,
-    /// Town.
-    city: String,
-    /// Postal code.
-    postal_code: String,
-    /// State, province or region.
-    region: String,
-    /// Country, ISO 3166-1 alpha-2.
-    country: String,
-}
-
-impl From<order::Address> for OrderAddress {
-    fn from(address: order::Address) -> OrderAddress {
-        let order::Address { name, lines, city, postal_code, region, country } = address;
-        OrderAddress { name, lines, city, postal_code, region, country }
-    }
-}
-
-/// What the caller supplies with an action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "Need")]
-pub enum ActionNeed {
-    /// A reason in words.
-    Reason,
-    /// What failed: category and message.
-    Error,
-    /// The order's number typed again.
-    Number,
-}
-
-/// What stands in the way of an action.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct ActionBlock {
-    /// The name of the guard, as in `GuardFailed.guard`.
-    guard: String,
-    /// What must hold, and the way out.
-    message: String,
-}
-
-/// Something that this viewer may do to the order now, or could if nothing stood in the way.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct AvailableAction {
-    /// The action's name, for `orderTransition`.
-    action: String,
-    /// What people call it.
-    label: String,
-    /// Where it leads; null when it depends on the order or is the caller's choice.
-    to: Option<OrderStatus>,
-    /// What the caller has to supply.
-    needs: Vec<ActionNeed>,
-    /// Whether to ask for confirmation first.
-    confirm: bool,
-    /// What stands in the way now.
-    blocked_by: Option<ActionBlock>,
 }
 
 impl Order {
@@ -308,7 +239,7 @@ impl Order {
         let facts = Facts { products, ..Facts::default() };
         let subject = Subject { head: &self.head, items, facts: &facts };
         let actions = order::available_actions(workflow, subject, self.standing);
-        Ok(actions.into_iter().map(|action| self.available(workflow, action)).collect())
+        Ok(actions.into_iter().map(|action| AvailableAction::of(workflow, action, self.internal())).collect())
     }
 
     /// Who buys.
@@ -498,31 +429,6 @@ impl Order {
             let key = cursor(&logged.event.version.to_string());
             (key, OrderEvent::new(logged, self.clone(), timelines.people.clone()))
         }))
-    }
-}
-
-impl Order {
-    fn available(&self, workflow: &Definition, action: order::AvailableAction) -> AvailableAction {
-        let order::AvailableAction { action, label, to, needs, confirm, blocked_by } = action;
-        AvailableAction {
-            // The code is already the one that the viewer sees; a public code that is no status's own
-            // code is looked up by the status behind it.
-            to: to.map(|code| {
-                let behind = workflow.statuses.iter().find(|status| match self.internal() {
-                    true => status.code == code,
-                    false => status.public_code() == code,
-                });
-                OrderStatus::of(workflow, behind.map_or(&code, |status| &status.code), self.internal())
-            }),
-            action,
-            label,
-            needs: needs.into_iter().map(Into::into).collect(),
-            confirm,
-            blocked_by: blocked_by.map(|block| ActionBlock {
-                guard: block.name().to_owned(),
-                message: block.sentence().to_owned(),
-            }),
-        }
     }
 }
 

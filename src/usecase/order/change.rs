@@ -1,0 +1,154 @@
+//! A change of an existing order.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    actor::Actor,
+    event::Audience,
+    id::{OrderId, PaymentId, UserId},
+    money::Money,
+    order::{Command, Facts, Head, Order, PaymentMethod, Setting, Transition, cancel_action, decide},
+    refusal::Refusal,
+    workflow::{Definition, Guard},
+};
+use serde::Serialize;
+
+use super::{Done, Terms, Written, answer, assignee, claim, commit, distinct, replay, workflow};
+use crate::{
+    app::App,
+    error::Result,
+    store::{Tx, catalogue, people, settings},
+};
+
+/// What somebody wants of an existing order. Unlike a [`Command`] it names people and statuses that
+/// have to be looked up.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "intent", rename_all = "snake_case")]
+pub enum Intent {
+    /// Take an action of the workflow.
+    Transition(Transition),
+    /// Cancel, whichever action that is from the order's status.
+    Cancel {
+        /// Reason, credit and so on.
+        transition: Transition,
+        /// Give the money back.
+        refund: bool,
+    },
+    /// Give it to a representative.
+    AssignCsr {
+        /// To whom; none takes it away.
+        to: Option<UserId>,
+    },
+    /// Give it to a delivery agent.
+    AssignAgent {
+        /// To whom; none takes it away.
+        to: Option<UserId>,
+    },
+    /// Record money received.
+    RecordPayment {
+        /// How much.
+        amount: Money,
+        /// How.
+        method: PaymentMethod,
+        /// The bank's reference.
+        reference: Option<String>,
+    },
+    /// Give money back.
+    Refund {
+        /// How much; all that is left if not told.
+        amount: Option<Money>,
+        /// Of which payment.
+        payment: Option<PaymentId>,
+        /// Why.
+        reason: String,
+    },
+    /// Write a note.
+    AddNote {
+        /// The text.
+        body: String,
+        /// Who reads it.
+        audience: Audience,
+    },
+}
+
+/// Changes an order.
+///
+/// # Errors
+/// NOT_FOUND for what is missing or not the actor's to see; a refusal of the rules.
+pub async fn change(
+    app: &App,
+    actor: &Actor,
+    operation: &'static str,
+    (order, intent): (OrderId, Intent),
+    terms: Terms,
+) -> Result<Written> {
+    let claim = claim(app, actor, operation, &(order, terms.expected_version, &intent), &terms)?;
+    let (context, actor_) = (app.clone(), actor.clone());
+    let done = app.store.write(async move |tx| {
+        let mut mint = context.world.mint();
+        if let Some(outcome) = replay(&tx, claim.as_ref(), mint.now()).await? {
+            return Ok(Done::Before(outcome));
+        }
+        let order = visible(&actor_, tx.orders(&[order]).await?)?;
+        check_version(&order.head, terms.expected_version)?;
+        let workflow = workflow(&context, &order.head)?;
+        let facts = facts(&tx, workflow, &order, mint.now()).await?;
+        let command = command(&tx, workflow, &order, intent).await?;
+        let setting = Setting { workflow, actor: &actor_, facts: &facts };
+        let decision = decide(setting, &order, &command, &mut mint)?;
+        commit(&tx, claim.as_ref(), decision).await
+    });
+    answer(app, actor, done.await?).await
+}
+
+/// The one order, if there is one and the actor may see it.
+fn visible(actor: &Actor, mut orders: Vec<Order>) -> Result<Order> {
+    let order = orders
+        .pop()
+        .filter(|order| !actor.standing(&order.head.parties, order.head.deleted_at.is_some()).is_empty());
+    order.ok_or_else(|| Refusal::NotFound { what: "order" }.into())
+}
+
+fn check_version(head: &Head, expected: Option<i64>) -> Result<()> {
+    match expected {
+        Some(expected) if expected != head.version => {
+            Err(Refusal::VersionConflict { expected, actual: head.version }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a decision reads besides the order. Settings and time zone are read only where the workflow
+/// asks for them.
+async fn facts(tx: &Tx, workflow: &Definition, order: &Order, now: DateTime<Utc>) -> Result<Facts> {
+    let ids = distinct(order.items.iter().filter_map(|item| item.product));
+    let products = catalogue::products(tx, &ids).await?;
+    let mut facts = Facts { products, today: now.date_naive(), expiry_enabled: false };
+    if workflow.transitions.iter().any(|row| row.when == Some(Guard::Expired)) {
+        let customer = order.head.parties.customer;
+        facts.expiry_enabled = settings::read(tx).await?.expiry_enabled;
+        let customers = people::organizations(tx, &[customer]).await?;
+        if let Some(zone) = customers.get(&customer).and_then(|c| c.time_zone.parse().ok()) {
+            let zone: chrono_tz::Tz = zone;
+            facts.today = now.with_timezone(&zone).date_naive();
+        }
+    }
+    Ok(facts)
+}
+
+/// The command behind an intent, with the people it names looked up.
+async fn command(tx: &Tx, workflow: &Definition, order: &Order, intent: Intent) -> Result<Command> {
+    Ok(match intent {
+        Intent::Transition(transition) => Command::Transition(transition),
+        Intent::Cancel { transition, refund } => {
+            let action = cancel_action(workflow, &order.head.status, refund).to_owned();
+            Command::Transition(Transition { action, ..transition })
+        }
+        Intent::AssignCsr { to } => Command::AssignCsr(assignee(tx, to, "csr").await?),
+        Intent::AssignAgent { to } => Command::AssignAgent(assignee(tx, to, "agent").await?),
+        Intent::RecordPayment { amount, method, reference } => {
+            Command::RecordPayment { amount, method, reference }
+        }
+        Intent::Refund { amount, payment, reason } => Command::Refund { amount, payment, reason },
+        Intent::AddNote { body, audience } => Command::AddNote { body, audience },
+    })
+}
