@@ -48,7 +48,7 @@ pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 /// The deepest nesting of fields that is executed; introspection needs 15.
 const MAX_DEPTH: usize = 20;
 /// The most that one operation may ask for: each field counts one, lists count per element.
-const MAX_COMPLEXITY: usize = 50_000;
+const MAX_COMPLEXITY: usize = 200_000;
 /// The most aliases in one document.
 const MAX_ALIASES: usize = 100;
 /// The most directives on one field.

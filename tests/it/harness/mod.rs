@@ -3,6 +3,7 @@
 
 mod client;
 mod company;
+mod crowd;
 mod world;
 
 use std::{
