@@ -1,6 +1,8 @@
 //! The second of the two error enums: what can go wrong around a decision. Each edge translates it
 //! once, without a wildcard arm.
 
+use std::borrow::Cow;
+
 use domain::refusal::Refusal;
 
 /// Why an operation has no answer.
@@ -15,17 +17,11 @@ pub enum Error {
     /// Nobody is logged in.
     #[error("log in first: send a bearer token")]
     Unauthenticated,
-    /// Somebody is, but not with a role that may read this.
-    #[error("your roles do not open `{field}`")]
-    Forbidden {
-        /// The root field.
-        field: &'static str,
-    },
     /// A value cannot be read at all: an id, a cursor, an argument.
     #[error("{message}")]
     BadInput {
         /// The argument.
-        path: &'static str,
+        path: Cow<'static, str>,
         /// What is wrong and what would be right.
         message: String,
     },
@@ -56,8 +52,8 @@ pub enum Error {
 
 impl Error {
     /// A value that cannot be read.
-    pub fn bad_input(path: &'static str, message: impl Into<String>) -> Error {
-        Error::BadInput { path, message: message.into() }
+    pub fn bad_input(path: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Error {
+        Error::BadInput { path: path.into(), message: message.into() }
     }
 
     /// Something that cannot be, seen from inside.
@@ -71,7 +67,6 @@ impl Error {
             Error::Refusal(refusal) => refusal.code(),
             Error::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
             Error::Unauthenticated => "UNAUTHENTICATED",
-            Error::Forbidden { .. } => "FORBIDDEN",
             Error::BadInput { .. } => "BAD_USER_INPUT",
             Error::TooComplex(_) => "TOO_COMPLEX",
             Error::Cursor { code, .. } => code,

@@ -160,7 +160,7 @@ pub enum Field {
     ErrorMessage,
     /// A failure's traceback.
     Traceback,
-    /// Invoice, payments, refunds, billing address, prices of single lines.
+    /// Invoice, payments, refunds, billing address.
     Commerce,
     /// Attempts at provisioning.
     Attempts,

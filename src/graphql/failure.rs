@@ -24,7 +24,7 @@ impl From<Error> for Failure {
                 with_code(async_graphql::Error::new(sentence)).extend_with(|_, e| e.set("incident", id))
             }
             Error::BadInput { path, .. } => {
-                with_code(answer(&error)).extend_with(|_, e| e.set("argument", *path))
+                with_code(answer(&error)).extend_with(|_, e| e.set("argument", path.as_ref()))
             }
             Error::LiveFilterUnsupported { field } => {
                 with_code(answer(&error)).extend_with(|_, e| e.set("argument", format!("where.{field}")))
@@ -32,7 +32,6 @@ impl From<Error> for Failure {
             Error::Refusal(_)
             | Error::IdempotencyMismatch
             | Error::Unauthenticated
-            | Error::Forbidden { .. }
             | Error::TooComplex(_)
             | Error::Cursor { .. } => with_code(answer(&error)),
         })

@@ -1,6 +1,6 @@
 //! Relay's paging arguments, checked, and ids from outside.
 
-use std::str::FromStr;
+use std::{borrow::Cow, str::FromStr};
 
 use async_graphql::{
     ID, OutputType,
@@ -155,6 +155,9 @@ pub fn uuid(text: &str) -> Option<Uuid> {
 ///
 /// # Errors
 /// BAD_USER_INPUT, naming the argument.
-pub fn parse_id<T: FromStr<Err = domain::id::IdError>>(id: &ID, argument: &'static str) -> Result<T> {
+pub fn parse_id<T>(id: &ID, argument: impl Into<Cow<'static, str>>) -> Result<T>
+where
+    T: FromStr<Err = domain::id::IdError>,
+{
     id.parse().map_err(|error: domain::id::IdError| Error::bad_input(argument, error.to_string()))
 }

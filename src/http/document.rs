@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_graphql::{
-    Request, ServerError,
+    Name, Positioned, Request, ServerError, Value,
     parser::{
         parse_query,
-        types::{ExecutableDocument, OperationType},
+        types::{BaseType, DocumentOperations, ExecutableDocument, OperationType, VariableDefinition},
     },
 };
 use moka::sync::Cache;
@@ -54,11 +54,31 @@ impl Documents {
                 format!("The query is nested too deep: at most {DEEPEST} brackets may be open at once.");
             return Err(ServerError::new(what, None));
         }
-        let document = Arc::new(parse_query(text)?);
+        let mut document = parse_query(text)?;
+        match &mut document.operations {
+            DocumentOperations::Single(only) => {
+                only.node.variable_definitions.iter_mut().for_each(omittable);
+            }
+            DocumentOperations::Multiple(named) => {
+                let operations = named.values_mut();
+                operations.flat_map(|each| &mut each.node.variable_definitions).for_each(omittable);
+            }
+        }
+        let document = Arc::new(document);
         if text.len() <= LONGEST {
             self.0.insert(text.to_owned(), document.clone());
         }
         Ok(document)
+    }
+}
+
+/// Gives a number that a client may leave out the null that its absence means. The library computes the
+/// complexity of `first: $n` before execution and takes a variable that was left out for an undefined one.
+fn omittable(variable: &mut Positioned<VariableDefinition>) {
+    let Positioned { pos, node } = variable;
+    let kind = &node.var_type.node;
+    if kind.nullable && node.default_value.is_none() && kind.base == BaseType::Named(Name::new("Int")) {
+        node.default_value = Some(Positioned::new(Value::Null, *pos));
     }
 }
 

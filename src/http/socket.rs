@@ -124,7 +124,8 @@ async fn ends(operations: Operations, greeting: oneshot::Receiver<Option<DateTim
         // Anonymous, or refused already.
         Ok(Ok(None) | Err(_)) => pending().await,
     }
-    close(4401, "the token has expired; connect again with a new one")
+    // 4403 is retried by clients, 4401 they take for final.
+    close(4403, "token expired")
 }
 
 /// That the server stops.

@@ -25,7 +25,7 @@ pub struct Claim {
 pub struct Outcome {
     /// The order it was about.
     pub order: OrderId,
-    /// The last event it appended.
+    /// What it made happen: the first event it appended.
     pub event: EventId,
 }
 

@@ -186,7 +186,11 @@ fn branches<'a>(page: &Page<'a>) -> Result<Vec<Branch<'a>>> {
         || filter.workflow.is_some();
     let mut branches = Vec::new();
     let mut outside = Vec::new();
-    for grant in page.grants {
+    // An order is listed by the first reach that holds it. Whoever sees its internal status by any
+    // membership sees it in every list: those memberships come first, and an index of all orders foremost.
+    let mut grants: Vec<&Grant> = page.grants.iter().collect();
+    grants.sort_by_key(|grant| (grant.reach != Reach::Everything, !Field::InternalStatus.shows(grant.roles)));
+    for grant in grants {
         if outside.contains(&grant.reach) || outside.contains(&Reach::Everything) {
             continue;
         }

@@ -53,9 +53,12 @@ impl Filter {
         created.map(|_| "createdAt").or(changed.map(|_| "statusChangedAt"))
     }
 
-    /// Whether archived orders are asked for by name; otherwise they are left out.
+    /// Whether archived orders are asked for, by name or because what was deleted is; otherwise they are
+    /// left out.
     pub fn names_archived(&self) -> bool {
-        self.status.is_some() || self.category.as_ref().is_some_and(|c| c.contains(&Category::Archived))
+        self.deleted
+            || self.status.is_some()
+            || self.category.as_ref().is_some_and(|c| c.contains(&Category::Archived))
     }
 
     /// Whether an order with these columns matches, for a viewer who sees internal statuses or not.

@@ -45,8 +45,6 @@ pub enum OrderChangeKind {
     Created,
     /// An order moved to another status.
     StatusChanged,
-    /// Something else about an order changed.
-    Updated,
     /// An order was given to somebody.
     Assigned,
     /// Somebody wrote a note on an order.
@@ -208,12 +206,15 @@ impl LiveStream {
                         told = self.listener.position();
                     }
                 }
-                None if told != self.listener.position() => {
+                None => {
+                    self.refresh_rights().await?;
+                    if told == self.listener.position() {
+                        continue;
+                    }
                     told = self.listener.position();
                     let message = self.bare(OrderChangeKind::Checkpoint, told, None);
                     sender.send(Ok(message)).await.map_err(gone)?;
                 }
-                None => {}
             }
         }
     }

@@ -200,10 +200,10 @@ fn basket(input: OrderCreateInput, client_ip: Option<String>) -> Checked<Basket>
 fn read_line(i: usize, line: OrderLineInput) -> Checked<Line> {
     let discount = line.discount.map(|discount| discount.read(&format!("lines.{i}.discount")));
     Ok(Line {
-        product: parse_id(&line.product, "input.lines.product")?,
+        product: parse_id(&line.product, format!("input.lines.{i}.product"))?,
         quantity: line.quantity.map_or(1, i64::from),
         configuration: line.configuration.map(|configuration| configuration.0),
         discount: discount.transpose()?,
-        resource: line.resource.map(|id| parse_id(&id, "input.lines.resource")).transpose()?,
+        resource: line.resource.map(|id| parse_id(&id, format!("input.lines.{i}.resource"))).transpose()?,
     })
 }

@@ -150,7 +150,6 @@ impl OrderError {
                 IdempotencyMismatch { code, message, path }.into()
             }
             other @ (Error::Unauthenticated
-            | Error::Forbidden { .. }
             | Error::BadInput { .. }
             | Error::TooComplex(_)
             | Error::Cursor { .. }
