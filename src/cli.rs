@@ -239,10 +239,12 @@ async fn serve(config: &Config) -> Result<()> {
     })?;
     let address = listener.local_addr().context("the address cannot be read")?;
     let demo = wants_demo(config);
+    if demo {
+        load_demo_apart(config).await?;
+    }
     let app = start(open(config).await?, secret.bytes()).await?;
     let mut start = StartPage::default();
     if demo {
-        usecase::demo::load(&app).await.map_err(plain).context("the demo company could not be loaded")?;
         start.tokens = Some(demo_tokens(&app, &auth).await?);
     }
     tokio::spawn(app.feed.clone().run());
@@ -260,6 +262,21 @@ fn wants_demo(config: &Config) -> bool {
         && config.is_local()
         && config.database_url == config::DATABASE
         && config.sqlite_file().is_some_and(|file| !file.exists())
+}
+
+/// Loads the demo company by `ordo demo`, a process of its own: what loading takes would stay with a
+/// server that then idles for days.
+async fn load_demo_apart(config: &Config) -> Result<()> {
+    let program = std::env::current_exe().context("the program cannot be found again")?;
+    let mut command = tokio::process::Command::new(program);
+    command.args(["--database-url", &config.database_url, "demo"]);
+    let done = command.stdin(std::process::Stdio::null()).output().await;
+    let done = done.context("`ordo demo` could not be started")?;
+    if !done.status.success() {
+        let said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
+        bail!("the demo company could not be loaded: {said}");
+    }
+    Ok(())
 }
 
 async fn demo_tokens(app: &App, auth: &Auth) -> Result<Vec<(String, String)>> {

@@ -111,9 +111,9 @@ type Sort = (&'static str, &'static [&'static str], &'static [&'static str], Opt
 
 const SORTS: [Sort; 4] = [
     ("listed", &[], &["id"], Some("listed")),
-    ("created", &["workflow", "status"], &["id"], None),
-    ("changed", &["workflow", "status"], &["status_changed_at", "id"], None),
-    ("total", &["workflow", "status", "currency"], &["total", "id"], None),
+    ("created", &["workflow", "status"], &["id"], Some("deleted_at IS NULL")),
+    ("changed", &["workflow", "status"], &["status_changed_at", "id"], Some("deleted_at IS NULL")),
+    ("total", &["workflow", "status", "currency"], &["total", "id"], Some("deleted_at IS NULL")),
 ];
 
 /// An index for every scope and sort, so that a page of any list is read from an index at any depth.

@@ -8,6 +8,7 @@ use domain::id::{OrderId, OrganizationId, ProductId, TypedId, UserId};
 use super::{
     failure::Result,
     order::Order,
+    paging::cost,
     people::{self as people_, Organization, User},
     product::{self, Product},
     viewer::session,
@@ -54,7 +55,7 @@ impl NodeQuery {
     }
 
     /// The objects with these ids, in their order, null where there is none; at most 100.
-    #[graphql(complexity = "ids.len() * child_complexity")]
+    #[graphql(complexity = "cost(i32::try_from(ids.len()).ok(), child_complexity)")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,

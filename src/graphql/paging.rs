@@ -19,6 +19,13 @@ pub const MAX_PAGE: usize = 100;
 /// What a page holds when nothing is said.
 pub const DEFAULT_PAGE: usize = 25;
 
+/// What a page counts towards the limit of complexity: its elements, as many as it may hold. Computed
+/// before the arguments are checked, so whatever they are the product stays far from overflow.
+pub fn cost(size: Option<i32>, each: usize) -> usize {
+    let size = size.map_or(DEFAULT_PAGE, |size| usize::try_from(size).unwrap_or(0));
+    each.saturating_mul(size.min(MAX_PAGE)).min(1 << 40)
+}
+
 /// `first`, `after`, `last`, `before`, as they came.
 #[derive(Clone, Debug, Default)]
 pub struct Args {

@@ -10,7 +10,7 @@ use domain::{actor::Actor, id::OrganizationId, permission};
 
 use super::{
     failure::Result,
-    paging::{Args, cursor, uuid},
+    paging::{Args, cost, cursor, uuid},
     scalar::DateTime,
     viewer::session,
 };
@@ -118,7 +118,7 @@ pub struct OrganizationQuery;
 #[Object]
 impl OrganizationQuery {
     /// Organisations, oldest first: all of them for the operator; providers and one's own for others.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).max(0) as usize * child_complexity")]
+    #[graphql(complexity = "cost(first.or(last), child_complexity)")]
     async fn organizations(
         &self,
         ctx: &Context<'_>,

@@ -11,7 +11,7 @@ use rust_decimal::Decimal as Exact;
 
 use super::{
     failure::Result,
-    paging::{Args, cursor, parse_id, uuid},
+    paging::{Args, cost, cursor, parse_id, uuid},
     people::{Organization, Organizations, own},
     scalar::{CurrencyCode, Decimal},
     siblings::Siblings,
@@ -165,7 +165,7 @@ pub struct ProductQuery;
 impl ProductQuery {
     /// The catalogue, oldest first. Products that cannot be ordered any more are shown to the operator
     /// and their provider alone.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).max(0) as usize * child_complexity")]
+    #[graphql(complexity = "cost(first.or(last), child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "one argument of the field each")]
     async fn products(
         &self,

@@ -1,7 +1,7 @@
 //! Scalars whose form is part of the API.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{DateTime as Utc_, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime as Utc_, Datelike, NaiveDate, SecondsFormat, Utc};
 use rust_decimal::Decimal as Decimal_;
 
 /// A moment: RFC 3339 in UTC with milliseconds, `2026-11-21T08:00:00.000Z`. Any offset is read.
@@ -33,8 +33,11 @@ impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
         NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .ok()
+            // Beyond, databases and clients differ.
+            .filter(|day| (1..=9999).contains(&day.year()))
             .map(Date)
-            .map_err(|_| InputValueError::custom("a day is written as 2026-11-21"))
+            .ok_or_else(|| InputValueError::custom("a day is written as 2026-11-21"))
     }
 
     fn to_value(&self) -> Value {

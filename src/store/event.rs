@@ -75,7 +75,7 @@ fn read(row: &mut Row<'_>) -> Result<Logged> {
 /// commit would let readers pass a slower transaction by.
 pub(super) async fn append<'e>(tx: &Tx, events: impl Iterator<Item = &'e Event>) -> Result<()> {
     let rows: Vec<event::ActiveModel> = events.map(new_row).collect::<Result<_>>()?;
-    for batch in rows.chunks(500) {
+    for batch in rows.chunks(50) {
         event::Entity::insert_many(batch.to_vec()).exec_without_returning(tx.db()).await?;
     }
     let sql = Sql::new(tx.db(), "UPDATE events SET seq = id WHERE seq IS NULL");

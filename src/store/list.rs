@@ -134,12 +134,18 @@ pub fn statement(store: &Store, page: &Page<'_>) -> Result<Option<Sql>> {
         }
         branches => {
             sql.push("* FROM (");
+            // PostgreSQL is told for each branch that little of it is wanted; SQLite merges branches as
+            // they are read, and would sort those that have a limit of their own.
+            let limited = sql.is_postgres();
             for (i, branch) in branches.iter().enumerate() {
-                sql.push(if i == 0 { "SELECT * FROM (SELECT " } else { " UNION ALL SELECT * FROM (SELECT " });
+                sql.push(if i == 0 { "" } else { " UNION ALL " });
+                sql.push(if limited { "SELECT * FROM (SELECT " } else { "SELECT " });
                 sql.push(HEAD).push(" FROM orders o WHERE ");
                 branch.push_conditions(&mut sql, page);
-                push_order(&mut sql, page);
-                sql.push(&format!(") b{i}"));
+                if limited {
+                    push_order(&mut sql, page);
+                    sql.push(&format!(") b{i}"));
+                }
             }
             sql.push(") o");
         }

@@ -118,7 +118,7 @@ where
     A: ActiveModelTrait + Send,
     <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
 {
-    const BATCH: usize = 500;
+    const BATCH: usize = 50;
     let mut models = models.into_iter().peekable();
     while models.peek().is_some() {
         let batch: Vec<A> = models.by_ref().take(BATCH).collect();

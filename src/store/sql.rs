@@ -31,9 +31,13 @@ impl Sql {
         self
     }
 
-    /// Appends a value as a placeholder.
+    /// Appends a value as a placeholder. A text with NUL, which PostgreSQL has not, becomes NULL: it is
+    /// stored nowhere, and nothing equals it.
     pub fn bind(&mut self, value: impl Into<Value>) -> &mut Sql {
-        self.values.push(value.into());
+        self.values.push(match value.into() {
+            Value::String(Some(text)) if text.contains('\0') => Value::String(None),
+            value => value,
+        });
         let number = self.values.len();
         self.text.push('$');
         self.text.push_str(&number.to_string());
@@ -99,7 +103,8 @@ impl Sql {
         &self.text
     }
 
-    fn statement(self) -> Statement {
+    /// Text and values as they are run, for plans with their costs.
+    pub fn statement(self) -> Statement {
         Statement::from_sql_and_values(self.backend, self.text, self.values)
     }
 }

@@ -27,6 +27,8 @@ pub mod limits {
     pub const QUANTITY: i64 = 1_000_000;
     /// A line's configuration or an order's metadata, bytes of JSON.
     pub const JSON: usize = 16_384;
+    /// Objects and lists within each other in it.
+    pub const NESTING: usize = 32;
     /// Tags of one order.
     pub const TAGS: usize = 20;
 }

@@ -173,7 +173,7 @@ fn products<'a>(setting: Setting<'a>, draft: &Draft) -> Result<Vec<&'a Product>,
 /// Fees, discounts and agents are not for customers to set.
 fn check_desk_only(setting: Setting<'_>, draft: &Draft) -> Result<(), Refusal> {
     if draft.agent.as_ref().is_some_and(|agent| !permission::may_be_agent(&agent.actor)) {
-        return Err(Refusal::invalid("agent", "this account is no delivery agent"));
+        return Err(Refusal::invalid("deliveryAgent", "this account is no delivery agent"));
     }
     if permission::places_for_anyone(setting.actor) {
         return Ok(());
@@ -183,7 +183,7 @@ fn check_desk_only(setting: Setting<'_>, draft: &Draft) -> Result<(), Refusal> {
         return Err(Refusal::invalid("deliveryFee", only));
     }
     if draft.agent.is_some() {
-        return Err(Refusal::invalid("agent", only));
+        return Err(Refusal::invalid("deliveryAgent", only));
     }
     match draft.lines.iter().position(|line| line.discount.is_some()) {
         Some(i) => Err(Refusal::invalid(&format!("lines.{i}.discount"), only)),
@@ -289,7 +289,24 @@ fn check_json(value: &serde_json::Value, path: &str) -> Result<(), Refusal> {
     if value.to_string().len() > limits::JSON {
         return Err(Refusal::invalid(path, format!("at most {} bytes of JSON are allowed", limits::JSON)));
     }
+    if !is_storable(value, limits::NESTING) {
+        let message = format!("at most {} levels, and no NUL characters, are allowed", limits::NESTING);
+        return Err(Refusal::invalid(path, message));
+    }
     Ok(())
+}
+
+/// Whether every database holds it and every client reads it back: PostgreSQL has no NUL, and parsers
+/// stop at some depth.
+fn is_storable(value: &serde_json::Value, levels: usize) -> bool {
+    use serde_json::Value;
+    let inner = |value: &Value| levels > 0 && is_storable(value, levels - 1);
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => !text.contains('\0'),
+        Value::Array(values) => values.iter().all(inner),
+        Value::Object(fields) => fields.iter().all(|(name, value)| !name.contains('\0') && inner(value)),
+    }
 }
 
 /// Contact, addresses and notes, trimmed and bounded.

@@ -93,6 +93,20 @@ impl Definition {
         alike().find(|other| other.code == public).or_else(|| alike().next()).unwrap_or(status)
     }
 
+    /// The action that buyers take a move for: its own, or, where the status it leads to has another
+    /// one's face, the first that leads there, lest the name tell what the public code keeps quiet.
+    pub fn public_action<'d>(&'d self, action: &'d str, from: &str, to: &str) -> Option<&'d str> {
+        let face = self.status(to).map(|status| self.face(status)).filter(|face| face.code != to);
+        let Some(face) = face else { return Some(action) };
+        let leads_there = |row: &&Transition| match &row.to {
+            Target::Status(code) => *code == face.code,
+            Target::FailedStage | Target::Chosen => row.action == action,
+            Target::Gone => false,
+        };
+        let mut rows = self.transitions.iter().filter(|row| self.leaves(row, from));
+        rows.find(leads_there).map(|row| row.action.as_str())
+    }
+
     /// Whether the row can be taken from this status, by its `from` alone.
     pub fn leaves(&self, row: &Transition, from: &str) -> bool {
         match &row.from {

@@ -81,7 +81,7 @@ fn a_draft_that_makes_no_sense_is_refused_at_its_place() {
     at("lines.0.discount.currency", &|basket| basket.draft.lines[0].discount = dollars());
     at("deliveryFee.currency", &|basket| basket.draft.delivery_fee = dollars());
     at("deliveryFee.amount", &|basket| basket.draft.delivery_fee = Some(eur(-1)));
-    at("agent", &|basket| basket.draft.agent = Some(assignee(&carla())));
+    at("deliveryAgent", &|basket| basket.draft.agent = Some(assignee(&carla())));
     at("tags", &|basket| basket.draft.tags = vec![" ".to_owned()]);
     at("externalReference", &|basket| basket.draft.external_reference = Some("a\u{0}b".to_owned()));
     at("lines", &|basket| {

@@ -15,7 +15,7 @@ fn fees_discounts_and_agents_are_for_the_desk_to_set() {
     type Change = fn(&mut Basket);
     let set: [(&str, Change); 3] = [
         ("deliveryFee", |basket| basket.draft.delivery_fee = Some(eur(1))),
-        ("agent", |basket| basket.draft.agent = Some(assignee(&anna_agent()))),
+        ("deliveryAgent", |basket| basket.draft.agent = Some(assignee(&anna_agent()))),
         ("lines.0.discount", |basket| basket.draft.lines[0].discount = Some(eur(1))),
     ];
     for (path, change) in set {

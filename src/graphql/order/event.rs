@@ -124,9 +124,15 @@ impl OrderEvent {
         i32::try_from(self.logged.event.version).unwrap_or(i32::MAX)
     }
 
-    /// The workflow's action, for a change of status.
-    async fn action(&self) -> Option<&str> {
-        self.logged.event.action.as_deref()
+    /// The workflow's action, for a change of status; to buyers the one that the public statuses tell of.
+    async fn action(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        let event = &self.logged.event;
+        let action = event.action.as_deref()?;
+        let (Some(from), Some(to), false) = (&event.from, &event.to, self.order.internal()) else {
+            return Some(Ok(action.to_owned()));
+        };
+        let workflow = self.order.workflow(ctx);
+        workflow.map(|workflow| workflow.public_action(action, from, to).map(str::to_owned)).transpose()
     }
 
     /// The status before, for a change of status.

@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     graphql::{
         failure::{Failure, Result},
-        paging::{Args, Window, cursor, parse_id, uncursor},
+        paging::{Args, Window, cost, cursor, parse_id, uncursor},
         viewer::Session,
     },
     store::{
@@ -122,7 +122,7 @@ impl OrderQuery {
     }
 
     /// Orders that the viewer may see, newest first unless told otherwise.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).max(0) as usize * child_complexity")]
+    #[graphql(complexity = "cost(first.or(last), child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "one argument of the field each")]
     async fn orders(
         &self,

@@ -44,7 +44,7 @@ use self::{
 };
 use super::{
     failure::{Failure, Result},
-    paging::{Args, Window, cursor, index, uncursor},
+    paging::{Args, Window, cost, cursor, index, uncursor},
     people::{Organization, User},
     scalar::{Date, DateTime},
     viewer::{Session, session},
@@ -322,7 +322,7 @@ impl Order {
     }
 
     /// The lines, by position.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).max(0) as usize * child_complexity")]
+    #[graphql(complexity = "cost(first.or(last), child_complexity)")]
     async fn items(
         &self,
         ctx: &Context<'_>,
@@ -390,7 +390,7 @@ impl Order {
     }
 
     /// Every run at provisioning its lines, oldest first; for the operator and the provider.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).max(0) as usize * child_complexity")]
+    #[graphql(complexity = "cost(first.or(last), child_complexity)")]
     async fn attempts(
         &self,
         ctx: &Context<'_>,
@@ -406,7 +406,7 @@ impl Order {
     }
 
     /// Everything that happened to it and that this viewer may know, oldest first.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).max(0) as usize * child_complexity")]
+    #[graphql(complexity = "cost(first.or(last), child_complexity)")]
     async fn timeline(
         &self,
         ctx: &Context<'_>,

@@ -96,6 +96,17 @@ order_errors! {
     IdempotencyMismatch {}
 }
 
+/// Where in the input something stands that was not found; nowhere for the order itself.
+fn place_of(what: &str) -> Vec<String> {
+    let path: &[&str] = match what {
+        "customer" => &["customer", "id"],
+        "item" => &["items"],
+        "payment" => &["payment"],
+        _ => &[],
+    };
+    path.iter().map(|step| (*step).to_owned()).collect()
+}
+
 fn version(version: i64) -> i32 {
     i32::try_from(version).unwrap_or(i32::MAX)
 }
@@ -112,7 +123,7 @@ impl OrderError {
         let (code, message, path) = (error.code(), error.to_string(), Vec::new());
         Ok(match error {
             Error::Refusal(refusal) => match refusal {
-                Refusal::NotFound { .. } => NotFound { code, message, path }.into(),
+                Refusal::NotFound { what } => NotFound { code, message, path: place_of(what) }.into(),
                 Refusal::IllegalTransition { from, action, allowed } => {
                     IllegalTransition { code, message, path, from, action, allowed_actions: allowed }.into()
                 }
