@@ -248,9 +248,10 @@ async fn serve(config: &Config) -> Result<()> {
         start.tokens = Some(demo_tokens(&app, &auth).await?);
     }
     tokio::spawn(app.feed.clone().run());
+    let stop = stop_signal()?;
     greet(&format!("http://{address}"), start.tokens.as_deref())?;
     let store = app.store.clone();
-    http::serve(listener, app, auth, start, stop_signal()).await.context("the server stopped")?;
+    http::serve(listener, app, auth, start, stop).await.context("the server stopped")?;
     // Statements of clients that are gone may still run; they are given up with the process.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(2), store.close()).await;
     Ok(())
@@ -348,27 +349,29 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-/// SIGTERM, or an interrupt from the keyboard.
-async fn stop_signal() {
-    let interrupt = async {
+/// SIGTERM, or an interrupt from the keyboard, from now on: a signal that comes before the server listens
+/// to it is not lost, and does not end the process in the middle of its work.
+#[cfg(unix)]
+fn stop_signal() -> Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).context("signals cannot be received");
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping");
+    })
+}
+
+/// An interrupt from the keyboard.
+#[cfg(not(unix))]
+fn stop_signal() -> Result<impl Future<Output = ()> + Send> {
+    Ok(async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    };
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    () = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
-            }
-            Err(_) => interrupt.await,
-        }
-    }
-    #[cfg(not(unix))]
-    interrupt.await;
-    tracing::info!("stopping");
+        tracing::info!("stopping");
+    })
 }

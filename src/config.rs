@@ -223,7 +223,7 @@ impl Config {
         } else if !self.is_local() {
             "when `listen` is not a loopback address"
         } else {
-            return crate::secret::kept_in(&self.secret_file).map_err(ConfigError);
+            return crate::secret::kept_in(&self.secret_file).map_err(|what| self.fault("secret_file", what));
         };
         Err(ConfigError(format!(
             "`jwt_secret` (ORDO_JWT_SECRET) is required {why}: set it to a random text of {SECRET_BYTES} bytes \

@@ -34,10 +34,10 @@ impl fmt::Debug for Secret {
 /// The secret in this file, which is made when it is not there.
 ///
 /// # Errors
-/// A sentence that names the file.
+/// What is wrong with the file, as a clause about the setting that names it.
 pub(crate) fn kept_in(path: &Path) -> Result<Secret, String> {
     let fails = |what: &str, error: &dyn fmt::Display| {
-        format!("the secret file {} cannot be {what}: {error}", path.display())
+        format!("names {}, which cannot be {what}: {error}", path.display())
     };
     match private_file(path) {
         Ok(mut file) => {

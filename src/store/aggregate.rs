@@ -1,6 +1,7 @@
 //! Orders with all that a decision may read or change, locked for the rest of the transaction.
 
 use domain::{
+    actor::Actor,
     id::{OrderId, ResourceId},
     order::Order,
 };
@@ -8,27 +9,29 @@ use uuid::Uuid;
 
 use super::{
     Reads, Tx,
-    order::{HEAD, read_head},
+    order::{HEAD, read_head, visible},
     parts,
     sql::Sql,
 };
 use crate::error::Result;
 
 impl Tx {
-    /// The orders, locked by ascending id so that two writers never wait for each other in a circle.
-    /// On SQLite the transaction is the only writer already. The number of statements does not
-    /// depend on the number of orders.
+    /// Those of the orders that the actor may see, locked by ascending id so that two writers never wait
+    /// for each other in a circle. On SQLite the transaction is the only writer already. The number of
+    /// statements does not depend on the number of orders, and an order out of reach costs as many as
+    /// one that does not exist.
     ///
     /// # Errors
     /// The database's.
-    pub async fn orders(&self, ids: &[OrderId]) -> Result<Vec<Order>> {
+    pub async fn orders(&self, actor: &Actor, ids: &[OrderId]) -> Result<Vec<Order>> {
         let uuids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let mut sql = Sql::new(self.db(), "SELECT ");
         sql.push(HEAD).push(" FROM orders o WHERE ").among("o.id", &uuids).push(" ORDER BY o.id");
         if sql.is_postgres() {
             sql.push(" FOR UPDATE");
         }
-        let heads = sql.all(self.db(), read_head).await?;
+        let mut heads = sql.all(self.db(), read_head).await?;
+        heads.retain(|head| visible(actor, head));
         if heads.is_empty() {
             return Ok(Vec::new());
         }

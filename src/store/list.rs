@@ -203,6 +203,9 @@ fn branches<'a>(page: &Page<'a>) -> Result<Vec<Branch<'a>>> {
         if filter.deleted && !grant.roles.meets(SEES_DELETED) {
             continue;
         }
+        if filter.names_assignments() && !Field::Assignments.shows(grant.roles) {
+            continue;
+        }
         let statuses: Vec<_> = match by_status {
             true => {
                 let internal = Field::InternalStatus.shows(grant.roles);

@@ -115,7 +115,8 @@ pub async fn by_ids(from: &impl Reads, actor: &Actor, ids: &[OrderId]) -> Result
     Ok(visible.map(|head| (head.id, head)).collect())
 }
 
-fn visible(actor: &Actor, head: &Head) -> bool {
+/// Whether the order exists for the actor.
+pub(super) fn visible(actor: &Actor, head: &Head) -> bool {
     !actor.standing(&head.parties, head.deleted_at.is_some()).is_empty()
 }
 

@@ -2,8 +2,18 @@
 //! as `ORDO_TEST_DATABASE` says. `./test` runs it on both.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod actions;
+mod authz;
 mod harness;
+mod isolation;
+mod list;
+mod list_page;
 mod live;
+mod live_scope;
+mod migration;
+mod plan;
 mod postgres;
 mod schema;
+mod store_sql;
 mod tidy;
+mod visible;

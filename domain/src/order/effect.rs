@@ -323,13 +323,15 @@ pub(super) fn settle_invoice(working: &mut Working<'_>) {
             invoice.paid_at = Some(now);
         }
         InvoiceState::Paid if head.paid <= 0 && !refunds.is_empty() => invoice.state = InvoiceState::Refunded,
-        InvoiceState::Cancelled if invoice.paid_at.is_some() && head.paid <= 0 => {
+        // That payments covered it once is kept: what goes back payment by payment is refunded too.
+        InvoiceState::Open | InvoiceState::Issued | InvoiceState::Cancelled
+            if invoice.paid_at.is_some() && head.paid <= 0 =>
+        {
             invoice.state = InvoiceState::Refunded;
         }
         InvoiceState::Paid if head.paid < invoice.total => {
             invoice.state =
                 if invoice.issued_at.is_some() { InvoiceState::Issued } else { InvoiceState::Open };
-            invoice.paid_at = None;
         }
         InvoiceState::Refunded if invoice.cancelled_at.is_none() && head.paid >= invoice.total.max(1) => {
             invoice.state = InvoiceState::Paid;

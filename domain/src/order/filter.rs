@@ -61,13 +61,20 @@ impl Filter {
             || self.category.as_ref().is_some_and(|c| c.contains(&Category::Archived))
     }
 
-    /// Whether an order with these columns matches, for a viewer who sees internal statuses or not.
-    pub fn matches(&self, facet: &Facet, internal: bool) -> bool {
+    /// Whether the filter asks who works on an order; it matches nothing for those who may not know.
+    pub fn names_assignments(&self) -> bool {
+        self.csr.is_some() || self.agent.is_some()
+    }
+
+    /// Whether an order with these columns matches, as a viewer with this standing sees it.
+    pub fn matches(&self, facet: &Facet, standing: RoleSet) -> bool {
         fn one_of<T: PartialEq>(wanted: &Option<Vec<T>>, value: Option<&T>) -> bool {
             wanted.as_ref().is_none_or(|wanted| value.is_some_and(|value| wanted.contains(value)))
         }
+        let internal = Field::InternalStatus.shows(standing);
         let status = if internal { &facet.status } else { &facet.public_status };
-        facet.deleted == self.deleted
+        (Field::Assignments.shows(standing) || !self.names_assignments())
+            && facet.deleted == self.deleted
             && (facet.category != Category::Archived || self.names_archived())
             && one_of(&self.workflow, Some(&facet.workflow))
             && one_of(&self.status, Some(status))
@@ -117,7 +124,7 @@ impl Watch {
     fn sees(&self, facet: Option<&Facet>) -> bool {
         facet.is_some_and(|facet| {
             let standing = self.standing(facet);
-            !standing.is_empty() && self.filter.matches(facet, Field::InternalStatus.shows(standing))
+            !standing.is_empty() && self.filter.matches(facet, standing)
         })
     }
 }

@@ -6,7 +6,7 @@ use domain::{
     money::{Money, UnitPrice},
     order::{
         Address, Command, OrderKind, PaymentMethod, ProductKind, ResourceState, Transition,
-        limits::{JSON, LINES, MESSAGE, NAME, NOTE, QUANTITY, REASON, TAGS, TRACEBACK},
+        limits::{JSON, LINES, MESSAGE, NAME, NESTING, NOTE, QUANTITY, REASON, TAGS, TRACEBACK},
     },
     refusal::Refusal,
 };
@@ -51,6 +51,9 @@ fn a_draft_is_bounded_in_every_text_and_list() {
     let json = |n: usize| Some(serde_json::json!({ "a": "x".repeat(n - r#"{"a":""}"#.len()) }));
     bounded("lines.0.configuration", JSON, |basket, n| basket.draft.lines[0].configuration = json(n));
     bounded("metadata", JSON, |basket, n| basket.draft.particulars.metadata = json(n));
+    let nested =
+        |n: usize| Some((0..n).fold(serde_json::json!(1), |inner, _| serde_json::json!({ "a": inner })));
+    bounded("metadata", NESTING, |basket, n| basket.draft.particulars.metadata = nested(n));
     let address = |n: usize, line: usize| {
         Some(Address { lines: vec![text(line); n], city: text(line), ..Address::default() })
     };
@@ -82,6 +85,9 @@ fn a_draft_that_makes_no_sense_is_refused_at_its_place() {
     at("deliveryFee.currency", &|basket| basket.draft.delivery_fee = dollars());
     at("deliveryFee.amount", &|basket| basket.draft.delivery_fee = Some(eur(-1)));
     at("deliveryAgent", &|basket| basket.draft.agent = Some(assignee(&carla())));
+    for json in [serde_json::json!({ "a": ["\0"] }), serde_json::json!({ "\0": 1 })] {
+        at("metadata", &|basket| basket.draft.particulars.metadata = Some(json.clone()));
+    }
     at("tags", &|basket| basket.draft.tags = vec![" ".to_owned()]);
     at("externalReference", &|basket| basket.draft.external_reference = Some("a\u{0}b".to_owned()));
     at("lines", &|basket| {

@@ -164,6 +164,23 @@ fn a_refund_is_of_the_newest_payments_or_of_the_one_that_is_named() {
 }
 
 #[test]
+fn an_invoice_of_several_payments_is_refunded_once_all_of_them_have_gone_back_in_whatever_parts() {
+    for parts in [vec![None], vec![Some(300), None], vec![Some(700), Some(300)], vec![Some(999), Some(1)]] {
+        let mut placed = an_order("hosting").placed_by(&carla());
+        placed.is_paid(300).is_paid(700);
+        for cents in &parts {
+            let (amount, reason) = (cents.map(eur), "a mistake".to_owned());
+            placed.commands(&staff(), Command::Refund { amount, payment: None, reason });
+        }
+        assert_eq!(invoice(&placed), Some((InvoiceState::Refunded, 1000)), "{parts:?}");
+    }
+    let mut placed = an_order("hosting").placed_by(&carla());
+    let reason = "the wrong order".to_owned();
+    placed.is_paid(999).commands(&staff(), Command::Refund { amount: None, payment: None, reason });
+    assert_eq!(invoice(&placed), Some((InvoiceState::Open, 1000)), "it was never covered");
+}
+
+#[test]
 fn an_invoice_that_was_refunded_is_paid_when_the_order_is_paid_again() {
     let mut placed = an_order("hosting").placed_by(&carla());
     let reason = "the wrong card".to_owned();

@@ -7,7 +7,6 @@ use domain::{
     event::{Event, EventKind},
     id::{OrderId, TypedId},
     order::{Filter, Sight, Watch, sight},
-    permission::Field,
     workflow::Category,
 };
 use proptest::prelude::*;
@@ -77,8 +76,7 @@ fn listed(orders: &[Placed], actor: &Actor, filter: &Filter) -> BTreeSet<OrderId
     let shown = orders.iter().filter(|placed| {
         let head = &placed.order.head;
         let standing = actor.standing(&head.parties, head.deleted_at.is_some());
-        let internal = Field::InternalStatus.shows(standing);
-        !standing.is_empty() && filter.matches(&head.facet(&placed.workflow), internal)
+        !standing.is_empty() && filter.matches(&head.facet(&placed.workflow), standing)
     });
     shown.map(|placed| placed.order.head.id).collect()
 }

@@ -276,7 +276,7 @@ impl LiveStream {
         }
         message.order = orders.iter().find(|order| order.head().id == id).cloned();
         message.event = message.order.as_ref().and_then(|order| {
-            super::event::readable(logged.event.audience, order.standing)
+            (order.shows(Field::Timeline) && super::event::readable(logged.event.audience, order.standing))
                 .then(|| OrderEvent::single(logged.clone(), order.clone()))
         });
         message

@@ -241,9 +241,9 @@ impl Refund {
         Money::new(self.refund.amount, self.order.head.currency)
     }
 
-    /// Why.
+    /// Why; not for the customer.
     async fn reason(&self) -> Option<&str> {
-        self.refund.reason.as_deref()
+        self.refund.reason.as_deref().filter(|_| self.order.internal())
     }
 
     /// Who recorded it.

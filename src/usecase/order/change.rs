@@ -88,7 +88,8 @@ pub async fn change(
         if let Some(outcome) = replay(&tx, claim.as_ref(), mint.now()).await? {
             return Ok(Done::Before(outcome));
         }
-        let order = visible(&actor_, tx.orders(&[order]).await?)?;
+        let order = tx.orders(&actor_, &[order]).await?.pop();
+        let order = order.ok_or(Refusal::NotFound { what: "order" })?;
         check_version(&order.head, terms.expected_version)?;
         let workflow = workflow(&context, &order.head)?;
         let facts = facts(&tx, workflow, &order, mint.now()).await?;
@@ -98,14 +99,6 @@ pub async fn change(
         commit(&tx, claim.as_ref(), decision).await
     });
     answer(app, actor, done.await?).await
-}
-
-/// The one order, if there is one and the actor may see it.
-fn visible(actor: &Actor, mut orders: Vec<Order>) -> Result<Order> {
-    let order = orders
-        .pop()
-        .filter(|order| !actor.standing(&order.head.parties, order.head.deleted_at.is_some()).is_empty());
-    order.ok_or_else(|| Refusal::NotFound { what: "order" }.into())
 }
 
 fn check_version(head: &Head, expected: Option<i64>) -> Result<()> {

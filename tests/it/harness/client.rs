@@ -141,6 +141,20 @@ impl Subscriber {
         }
     }
 
+    /// What is still said until the server hangs up, and the code that it closes with.
+    pub async fn until_closed(mut self) -> (Vec<Value>, Option<u16>) {
+        let mut said = Vec::new();
+        loop {
+            let next = timeout(PATIENCE, self.socket.next()).await.expect("an end in time");
+            match next {
+                Some(Ok(Message::Text(text))) => said.push(serde_json::from_str(&text).expect("JSON")),
+                Some(Ok(Message::Close(frame))) => return (said, frame.map(|frame| frame.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return (said, None),
+            }
+        }
+    }
+
     /// The data of the next result; errors fail the test.
     pub async fn next(&mut self) -> Value {
         let message = self.message().await;

@@ -4,6 +4,9 @@
 mod client;
 mod company;
 mod crowd;
+mod path;
+pub mod plan;
+mod raw;
 mod world;
 
 use std::{
@@ -25,6 +28,7 @@ use serde_json::{Value, json};
 
 pub use client::{Answer, Client, Subscriber};
 pub use company::{Account, Company, Goods};
+pub use path::Wanted;
 pub use world::TestWorld;
 
 use crate::postgres;

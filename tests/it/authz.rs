@@ -1,0 +1,273 @@
+//! Who gets what of every root field: one golden file, and a row per field.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use serde_json::{Value, json};
+
+use crate::harness::{App, Client, Goods, Subscriber, Wanted};
+
+/// An example of a mutation on an existing order.
+pub struct Mutation {
+    pub field: &'static str,
+    /// The order it is tried on.
+    pub wanted: Wanted,
+    /// Its input besides the order.
+    pub input: Value,
+}
+
+impl Mutation {
+    /// The operation; every mutation on an order has an input and a payload of one shape.
+    pub fn document(&self) -> String {
+        let (head, tail) = self.field.split_at(1);
+        let (input, field) = (format!("{}{tail}Input", head.to_uppercase()), self.field);
+        format!(
+            "mutation($input: {input}!) {{ {field}(input: $input) {{ order {{ id number version \
+             status {{ code }} }} event {{ id }} replayed errors {{ __typename code message path }} }} }}"
+        )
+    }
+
+    /// The variables for an order.
+    pub fn variables(&self, order: &str) -> Value {
+        let mut input = self.input.clone();
+        input["order"] = order.into();
+        json!({ "input": input })
+    }
+}
+
+/// Every mutation on an existing order, each on an order where somebody may carry it out.
+pub fn mutations(app: &App) -> Vec<Mutation> {
+    let company = &app.company;
+    let row = |field, goods: &Goods, status, input| {
+        let paid = if field == "orderRefund" { 100 } else { 0 };
+        Mutation { field, wanted: Wanted { paid, ..Wanted::new(goods, status) }, input }
+    };
+    let (server, webspace, parcel) = (&company.server, &company.webspace, &company.parcel);
+    let (allocation, pallet) = (&company.allocation, &company.pallet);
+    let euro = json!({ "amount": "1.00", "currency": "EUR" });
+    let none = || json!({});
+    vec![
+        row("orderAccept", webspace, "pending", none()),
+        row("orderAddNote", server, "pending_payment", json!({ "body": "hello", "audience": "PUBLIC" })),
+        row("orderApprove", allocation, "pending_consumer", none()),
+        row("orderArchive", pallet, "closed", none()),
+        row("orderAssignAgent", parcel, "pending", json!({ "agent": null })),
+        row("orderAssignCsr", server, "pending_payment", json!({ "csr": null })),
+        row("orderCancel", server, "pending_payment", none()),
+        row("orderClose", pallet, "shipped", none()),
+        row("orderComplete", allocation, "executing", none()),
+        row("orderConfirmPayment", server, "pending_payment", none()),
+        row("orderDeliver", parcel, "in_transit", none()),
+        row("orderDispatch", parcel, "processing", none()),
+        row("orderFail", server, "provisioning", json!({ "error": { "message": "full" } })),
+        row("orderFulfill", server, "provisioning", none()),
+        row("orderMarkFraud", webspace, "pending", json!({ "reason": "stolen card" })),
+        row("orderProcess", parcel, "pending", none()),
+        row("orderProvision", server, "validating", none()),
+        row("orderRecordPayment", server, "pending_payment", json!({ "amount": euro, "method": "CASH" })),
+        row("orderRefund", server, "pending_payment", json!({ "amount": euro, "reason": "goodwill" })),
+        row("orderReject", allocation, "pending_consumer", json!({ "reason": "too dear" })),
+        row("orderResetToPending", webspace, "active", none()),
+        row("orderRetry", server, "failed", none()),
+        row("orderSetStatus", parcel, "pending", json!({ "to": "processing" })),
+        row("orderShip", pallet, "open", none()),
+        row("orderSubmit", server, "draft", none()),
+        row("orderTransition", server, "pending_payment", json!({ "action": "cancel" })),
+        row("orderValidate", server, "payment_confirmed", none()),
+    ]
+}
+
+/// Every query, tried on an order of the customer.
+fn queries(order: &str) -> Vec<(&'static str, &'static str, Value)> {
+    let id = json!({ "id": order });
+    vec![
+        ("node", "query($id: ID!) { node(id: $id) { id } }", id.clone()),
+        ("nodes", "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": [order] })),
+        ("order", "query($id: ID!) { order(by: { id: $id }) { id } }", id),
+        ("orders", "{ orders { nodes { id } } }", json!({})),
+        ("organizations", "{ organizations { nodes { id } } }", json!({})),
+        ("products", "{ products { nodes { id } } }", json!({})),
+        ("settings", "{ settings { serverVersion } }", json!({})),
+        ("viewer", "{ viewer { user { id } } }", json!({})),
+        ("workflow", "{ workflow(code: \"cloud\") { code transitions { action } } }", json!({})),
+        ("workflows", "{ workflows { code } }", json!({})),
+    ]
+}
+
+const SUBSCRIPTIONS: [(&str, &str); 2] = [
+    ("orderEvents", "subscription { orderEvents { kind orderId } }"),
+    ("orderStatusChanged", "subscription { orderStatusChanged { kind orderId } }"),
+];
+
+fn roles(app: &App) -> Vec<(&'static str, Client)> {
+    vec![
+        ("anonymous", app.anonymous()),
+        ("admin", app.admin()),
+        ("staff", app.staff()),
+        ("support", app.support()),
+        ("csr", app.csr()),
+        ("provider", app.provider()),
+        ("manager", app.manager()),
+        ("worker", app.worker()),
+        ("agent", app.agent()),
+        ("approver", app.approver()),
+        ("consumer", app.consumer()),
+        ("stranger", app.stranger()),
+        ("rival", app.rival()),
+    ]
+}
+
+/// What an answer comes to, in a word.
+fn outcome(body: &Value, field: &str) -> String {
+    if let Some(errors) = body["errors"].as_array() {
+        let codes: Vec<_> = errors.iter().filter_map(|error| error["extensions"]["code"].as_str()).collect();
+        return codes.join(" ");
+    }
+    let value = &body["data"][field];
+    if let Some(code) = value["errors"][0]["code"].as_str() {
+        assert_eq!(value["order"], Value::Null, "refused, and yet an order: {body}");
+        return code.to_owned();
+    }
+    match value["nodes"].as_array().or(value.as_array()).map(Vec::as_slice) {
+        _ if value.is_null() => "null".to_owned(),
+        Some([]) => "empty".to_owned(),
+        Some([Value::Null]) => "null".to_owned(),
+        Some(nodes) => format!("{} of them", nodes.len()),
+        None => "data".to_owned(),
+    }
+}
+
+/// Who came to what, by field.
+#[derive(Default)]
+struct Golden(BTreeMap<String, Vec<(String, Vec<&'static str>)>>);
+
+impl Golden {
+    fn add(&mut self, field: String, role: &'static str, outcome: String) {
+        let outcomes = self.0.entry(field).or_default();
+        match outcomes.iter_mut().find(|(known, _)| *known == outcome) {
+            Some((_, roles)) => roles.push(role),
+            None => outcomes.push((outcome, vec![role])),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for (field, outcomes) in &self.0 {
+            writeln!(text, "{field}").expect("text");
+            for (outcome, roles) in outcomes {
+                writeln!(text, "  {outcome}: {}", roles.join(" ")).expect("text");
+            }
+        }
+        text
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_root_field_answers_every_role_as_the_golden_file_says() {
+    let app = App::start().await;
+    let mut golden = Golden::default();
+    let fixture = app.stand(&[Wanted::new(&app.company.server, "pending_payment")]).await.remove(0);
+    for (role, client) in roles(&app) {
+        for (field, document, variables) in queries(&fixture) {
+            let answer = client.send(document, variables).await;
+            golden.add(format!("Query.{field}"), role, outcome(&answer.body, field));
+        }
+    }
+    subscribe(&app, &fixture, &mut golden).await;
+    place(&app, &mut golden).await;
+    change(&app, &mut golden).await;
+    assert_eq!(golden.0.keys().cloned().collect::<Vec<_>>(), root_fields(&app).await);
+    for (field, outcomes) in &golden.0 {
+        let refused = outcomes.iter().find(|(outcome, _)| outcome == "UNAUTHENTICATED");
+        assert_eq!(refused.map(|(_, roles)| roles.as_slice()), Some(&["anonymous"][..]), "{field}");
+    }
+    insta::assert_snapshot!(golden.text());
+}
+
+/// Every root field that the schema has.
+async fn root_fields(app: &App) -> Vec<String> {
+    let query = "{ __schema { queryType { name fields { name } } mutationType { name fields { name } } \
+        subscriptionType { name fields { name } } } }";
+    let schema = app.staff().data(query, json!({})).await;
+    let types = schema["__schema"].as_object().expect("types").values();
+    let mut fields: Vec<String> = types
+        .flat_map(|root| {
+            let fields = root["fields"].as_array().expect("fields").iter();
+            fields.map(|field| {
+                format!("{}.{}", root["name"].as_str().expect("a name"), field["name"].as_str().expect("one"))
+            })
+        })
+        .collect();
+    fields.sort();
+    fields
+}
+
+/// Each role hears of the fixture, or of nothing before the order that it may see.
+async fn subscribe(app: &App, fixture: &str, golden: &mut Golden) {
+    let foreign = json!({
+        "customer": { "id": app.company.other_customer.to_string() },
+        "lines": [{ "product": app.company.rival_server.id.to_string() }],
+    });
+    let foreign = app.place_input(&app.stranger(), foreign).await;
+    let mut listening = Vec::new();
+    for (role, client) in roles(app) {
+        for (field, document) in SUBSCRIPTIONS {
+            let mut subscriber = Subscriber::connect(&app.url, client.token()).await;
+            subscriber.start("1", document, json!({})).await;
+            let first = subscriber.message().await;
+            let body = match first["type"].as_str() {
+                Some("error") => json!({ "errors": first["payload"] }),
+                _ => first["payload"].clone(),
+            };
+            match body["errors"].is_array() {
+                true => golden.add(format!("Subscription.{field}"), role, outcome(&body, field)),
+                false => {
+                    assert_eq!(body["data"][field]["kind"], "STARTED", "{role} {body}");
+                    listening.push((role, field, subscriber));
+                }
+            }
+        }
+    }
+    app.act(&app.consumer(), fixture, "cancel", json!({})).await;
+    app.act(&app.stranger(), &foreign, "submit", json!({})).await;
+    for (role, field, mut subscriber) in listening {
+        let heard = subscriber.change().await["orderId"].clone();
+        assert!(heard == json!(fixture) || heard == json!(foreign), "{role} {heard}");
+        let outcome = if heard == json!(fixture) { "data" } else { "nothing" };
+        golden.add(format!("Subscription.{field}"), role, outcome.to_owned());
+    }
+}
+
+async fn place(app: &App, golden: &mut Golden) {
+    let document = "mutation($input: OrderCreateInput!) { orderCreate(input: $input) { order { id } \
+        errors { code } } }";
+    for (role, client) in roles(app) {
+        let input = json!({
+            "customer": { "id": app.company.customer.to_string() },
+            "lines": [{ "product": app.company.server.id.to_string() }],
+        });
+        let answer = client.send(document, json!({ "input": input })).await;
+        golden.add("Mutation.orderCreate".to_owned(), role, outcome(&answer.body, "orderCreate"));
+    }
+}
+
+/// Every mutation by every role, on an order of its own.
+async fn change(app: &App, golden: &mut Golden) {
+    let (roles, mutations) = (roles(app), mutations(app));
+    let wanted: Vec<Wanted> = mutations
+        .iter()
+        .flat_map(|mutation| std::iter::repeat_n(mutation.wanted.clone(), roles.len()))
+        .collect();
+    let mut orders = app.stand(&wanted).await.into_iter();
+    for mutation in &mutations {
+        for (role, client) in &roles {
+            let order = orders.next().expect("an order of its own");
+            let before = app.staff().status(&order).await;
+            let answer = client.send(&mutation.document(), mutation.variables(&order)).await;
+            let outcome = outcome(&answer.body, mutation.field);
+            if outcome != "data" {
+                assert_eq!(app.staff().status(&order).await, before, "{} {role} {outcome}", mutation.field);
+            }
+            golden.add(format!("Mutation.{}", mutation.field), role, outcome);
+        }
+    }
+}
