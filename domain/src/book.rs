@@ -54,11 +54,14 @@ impl Book {
                 continue;
             }
             for status in &definition.statuses {
-                let seen = if internal { status.code.as_str() } else { status.public_code() };
+                let (seen, category) = match internal {
+                    true => (status.code.as_str(), status.category),
+                    false => (status.public_code(), definition.face(status).category),
+                };
                 let wanted =
                     filter.status.as_ref().is_none_or(|wanted| wanted.iter().any(|code| code == seen))
-                        && filter.category.as_ref().is_none_or(|wanted| wanted.contains(&status.category))
-                        && (status.category != Category::Archived || filter.names_archived());
+                        && filter.category.as_ref().is_none_or(|wanted| wanted.contains(&category))
+                        && (status.category != Category::Archived || filter.names_archived(internal));
                 let identity = (workflow, status.code.as_str());
                 if wanted && !reached.contains(&identity) {
                     reached.push(identity);

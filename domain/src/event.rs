@@ -155,6 +155,8 @@ pub struct Facet {
     pub public_status: String,
     /// The status's category.
     pub category: Category,
+    /// The category as buyers see it.
+    pub public_category: Category,
     /// The order's currency.
     pub currency: Currency,
     /// The order's total, minor units.

@@ -15,13 +15,14 @@ use crate::{id::TypedId, order::OrderNumber};
 pub struct Mint {
     now: DateTime<Utc>,
     rng: ChaCha8Rng,
+    minted: u16,
 }
 
 impl Mint {
     /// A mint for this moment, cut to milliseconds: what is stored, compared and shown is one value.
     pub fn new(now: DateTime<Utc>, seed: [u8; 32]) -> Mint {
         let now = now.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(now);
-        Mint { now, rng: ChaCha8Rng::from_seed(seed) }
+        Mint { now, rng: ChaCha8Rng::from_seed(seed), minted: 0 }
     }
 
     /// The present moment.
@@ -29,10 +30,14 @@ impl Mint {
         self.now
     }
 
-    /// A new id: UUIDv7 of the present moment.
+    /// A new id: UUIDv7 of the present moment, larger than the ones minted before it.
     pub fn id<T: TypedId>(&mut self) -> T {
         let mut random = [0; 10];
         self.rng.fill_bytes(&mut random);
+        // Twelve bits behind the time count, as RFC 9562 allows: what one decision makes within one
+        // millisecond still sorts by age.
+        random[..2].copy_from_slice(&self.minted.to_be_bytes());
+        self.minted = (self.minted + 1) & 0xfff;
         let millis = self.now.timestamp_millis().max(0) as u64;
         T::from(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }

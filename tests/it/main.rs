@@ -15,5 +15,6 @@ mod plan;
 mod postgres;
 mod schema;
 mod store_sql;
+mod story;
 mod tidy;
 mod visible;

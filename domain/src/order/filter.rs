@@ -54,11 +54,12 @@ impl Filter {
     }
 
     /// Whether archived orders are asked for, by name or because what was deleted is; otherwise they are
-    /// left out.
-    pub fn names_archived(&self) -> bool {
+    /// left out. For a viewer who does not see internal statuses an archived order looks like others of
+    /// its public category, so naming any category asks for it.
+    pub fn names_archived(&self, internal: bool) -> bool {
         self.deleted
             || self.status.is_some()
-            || self.category.as_ref().is_some_and(|c| c.contains(&Category::Archived))
+            || self.category.as_ref().is_some_and(|c| !internal || c.contains(&Category::Archived))
     }
 
     /// Whether the filter asks who works on an order; it matches nothing for those who may not know.
@@ -72,13 +73,16 @@ impl Filter {
             wanted.as_ref().is_none_or(|wanted| value.is_some_and(|value| wanted.contains(value)))
         }
         let internal = Field::InternalStatus.shows(standing);
-        let status = if internal { &facet.status } else { &facet.public_status };
+        let (status, category) = match internal {
+            true => (&facet.status, &facet.category),
+            false => (&facet.public_status, &facet.public_category),
+        };
         (Field::Assignments.shows(standing) || !self.names_assignments())
             && facet.deleted == self.deleted
-            && (facet.category != Category::Archived || self.names_archived())
+            && (facet.category != Category::Archived || self.names_archived(internal))
             && one_of(&self.workflow, Some(&facet.workflow))
             && one_of(&self.status, Some(status))
-            && one_of(&self.category, Some(&facet.category))
+            && one_of(&self.category, Some(category))
             && one_of(&self.customer, Some(&facet.parties.customer))
             && one_of(&self.provider, Some(&facet.parties.provider))
             && one_of(&self.csr, facet.parties.csr.as_ref())

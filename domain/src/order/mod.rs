@@ -158,13 +158,16 @@ impl Head {
 
     /// The columns that scope and live filters read.
     pub fn facet(&self, workflow: &Definition) -> Facet {
-        let public_status = workflow.status(&self.status).map_or(self.status.as_str(), |s| s.public_code());
+        let status = workflow.status(&self.status);
+        let public_status = status.map_or(self.status.as_str(), |status| status.public_code());
+        let public_category = status.map_or(self.category, |status| workflow.face(status).category);
         Facet {
             parties: self.parties,
             workflow: self.workflow.clone(),
             status: self.status.clone(),
             public_status: public_status.to_owned(),
             category: self.category,
+            public_category,
             currency: self.currency,
             total: self.total,
             paid: self.paid,

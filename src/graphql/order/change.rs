@@ -83,10 +83,9 @@ pub(super) async fn act(
 }
 
 /// Reads the ids of lines.
-fn items(ids: Option<Vec<ID>>) -> std::result::Result<Option<Vec<domain::id::ItemId>>, Failure> {
-    let Some(ids) = ids else { return Ok(None) };
+fn items(ids: Vec<ID>) -> std::result::Result<Vec<domain::id::ItemId>, Failure> {
     let ids = ids.iter().map(|id| parse_id(id, "input.items")).collect::<std::result::Result<_, Error>>();
-    Ok(Some(ids?))
+    Ok(ids?)
 }
 
 /// A payload type of a mutation on an order, and how an [`Answer`] becomes one.
@@ -203,7 +202,7 @@ transitions! {
             reason: input.reason,
             error: input.error.map(Into::into),
             to: input.to,
-            items: items(input.items)?,
+            items: input.items.map(items).transpose()?,
             keep_credit: input.keep_credit.unwrap_or(false),
             number,
         }))
@@ -240,7 +239,7 @@ transitions! {
         items: Option<Vec<ID>>,
     }) -> OrderAcceptPayload = |input| Ok(Intent::Transition(Transition {
         action: "accept".to_owned(),
-        items: items(input.items)?,
+        items: input.items.map(items).transpose()?,
         ..Transition::default()
     }));
 

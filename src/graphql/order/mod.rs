@@ -136,12 +136,9 @@ impl Order {
         Ok(self.batch.particulars.get(store(ctx), self.head.id).await?.cloned().unwrap_or_default())
     }
 
-    async fn list<P: Clone>(
-        &self,
-        found: std::result::Result<Option<&Vec<P>>, Error>,
-        field: Field,
-    ) -> Result<Vec<P>> {
-        Ok(found?.filter(|_| self.shows(field)).cloned().unwrap_or_default())
+    /// What was found of a kind that not everybody on the order sees.
+    fn list<P: Clone>(&self, found: Option<&Vec<P>>, field: Field) -> Vec<P> {
+        found.filter(|_| self.shows(field)).cloned().unwrap_or_default()
     }
 }
 
@@ -356,15 +353,15 @@ impl Order {
 
     /// Money received, oldest first.
     async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
-        let found = self.batch.payments.get(store(ctx), self.head.id).await;
-        let payments = self.list(found, Field::Commerce).await?;
+        let found = self.batch.payments.get(store(ctx), self.head.id).await?;
+        let payments = self.list(found, Field::Commerce);
         Ok(payments.into_iter().map(|payment| Payment::new(payment, self.clone())).collect())
     }
 
     /// Money given back, oldest first.
     async fn refunds(&self, ctx: &Context<'_>) -> Result<Vec<Refund>> {
-        let found = self.batch.refunds.get(store(ctx), self.head.id).await;
-        let refunds = self.list(found, Field::Commerce).await?;
+        let found = self.batch.refunds.get(store(ctx), self.head.id).await?;
+        let refunds = self.list(found, Field::Commerce);
         Ok(refunds.into_iter().map(|refund| Refund::new(refund, self.clone())).collect())
     }
 
@@ -400,8 +397,8 @@ impl Order {
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> Result<Connection<String, Attempt, EmptyFields, EmptyFields>> {
         let window = Args { first, after, last, before }.window(index)?;
-        let found = self.batch.attempts.get(store(ctx), self.head.id).await;
-        let attempts = self.list(found, Field::Attempts).await?;
+        let found = self.batch.attempts.get(store(ctx), self.head.id).await?;
+        let attempts = self.list(found, Field::Attempts);
         Ok(Window::<usize>::slice(window, attempts, |attempt| Attempt::new(attempt, self.clone())))
     }
 
