@@ -3,7 +3,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -33,6 +36,9 @@ pub struct Feed {
     ring: RwLock<VecDeque<Arc<Logged>>>,
     head: watch::Sender<Position>,
     bell: Notify,
+    /// How often reading the log has begun, and how often it has ended.
+    begun: AtomicU64,
+    ended: watch::Sender<u64>,
 }
 
 impl Feed {
@@ -42,7 +48,14 @@ impl Feed {
     /// The database's.
     pub async fn open(store: Store) -> Result<Feed> {
         let head = watch::Sender::new(event::head(&store).await?);
-        Ok(Feed { store, ring: RwLock::new(VecDeque::with_capacity(RING)), head, bell: Notify::new() })
+        Ok(Feed {
+            store,
+            ring: RwLock::new(VecDeque::with_capacity(RING)),
+            head,
+            bell: Notify::new(),
+            begun: AtomicU64::new(0),
+            ended: watch::Sender::new(0),
+        })
     }
 
     /// Tells the reader that something was committed.
@@ -55,12 +68,24 @@ impl Feed {
         *self.head.borrow()
     }
 
+    /// The position behind everything that was committed before the call: where "from now on" begins.
+    /// Waits for a reading of the log that begins after the call.
+    pub async fn now(&self) -> Position {
+        let wanted = self.begun.load(Ordering::SeqCst) + 1;
+        self.ring();
+        // The sender lives as long as the feed, so there is no error to handle.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended >= wanted).await;
+        self.head()
+    }
+
     /// Reads the log for as long as the process lives.
     pub async fn run(self: Arc<Self>) {
         loop {
+            let round = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
             if let Err(error) = self.advance().await {
                 tracing::error!(error = ?error, "the log could not be read; trying again");
             }
+            self.ended.send_replace(round);
             tokio::select! {
                 () = self.bell.notified() => {}
                 () = tokio::time::sleep(POLL) => {}

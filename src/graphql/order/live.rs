@@ -159,7 +159,7 @@ impl LiveStream {
             return Err(Error::LiveFilterUnsupported { field }.into());
         }
         let from = match after {
-            None => app.feed.head(),
+            None => app.feed.now().await,
             Some(cursor) => cursors.open(&app.store, app.feed.head(), &cursor).await?,
         };
         let watch = Watch { grants: session.grants().to_vec(), user: session.actor().user(), filter };
