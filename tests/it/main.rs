@@ -2,9 +2,15 @@
 //! as `ORDO_TEST_DATABASE` says. `./test` runs it on both.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod actions;
 mod authz;
+mod cli;
+mod hangup;
 mod harness;
+mod http;
+mod idempotency;
+mod input;
 mod isolation;
 mod list;
 mod list_page;

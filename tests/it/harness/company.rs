@@ -92,18 +92,6 @@ impl Company {
         ]
     }
 
-    /// The product of a workflow that needs no special handling.
-    pub fn product_of(&self, workflow: &str) -> &Goods {
-        match workflow {
-            "cloud" => &self.server,
-            "hosting" => &self.webspace,
-            "marketplace" => &self.allocation,
-            "delivery" => &self.parcel,
-            "commerce" => &self.pallet,
-            other => panic!("no product of workflow {other}"),
-        }
-    }
-
     /// Writes the company into the database.
     pub async fn found(app: &App) -> Company {
         let mint = ordo::app::World::mint(&*app.world);

@@ -13,7 +13,7 @@ use domain::{
     },
     role::Role,
 };
-use ordo::{app::World, store::catalogue, usecase::session};
+use ordo::{store::catalogue, usecase::session};
 
 use super::{Account, App, Goods};
 

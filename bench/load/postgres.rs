@@ -1,0 +1,120 @@
+//! A throwaway PostgreSQL cluster as it would run in earnest: durable, on disk, on a Unix socket alone.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    os::unix::{fs::MetadataExt, process::CommandExt},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database};
+
+/// Lives as long as this process, then stops the server and removes the folder: the kernel closes its
+/// standard input however this process ends. The tests have a faster one, which is not durable.
+const KEEPER: &str = r#"
+trap '' HUP INT PIPE TERM
+dir=$(mktemp -d /tmp/ordo-load-XXXXXX) && chmod 0755 "$dir" || exit 1
+if initdb -D "$dir/data" -U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8 >"$dir/log" 2>&1 &&
+  pg_ctl -D "$dir/data" -w -l "$dir/log" -o "-c listen_addresses='' -k $dir -c max_connections=100 \
+    -c fsync=on -c synchronous_commit=on -c full_page_writes=on -c shared_buffers=1GB -c max_wal_size=4GB" start >>"$dir/log" 2>&1
+then echo "$dir"; else echo failed; cat "$dir/log"; fi
+exec >/dev/null 2>&1
+cat >/dev/null
+pg_ctl -D "$dir/data" -m immediate stop
+rm -rf "$dir"
+"#;
+
+/// A running cluster.
+pub struct Cluster {
+    folder: PathBuf,
+    keeper: Child,
+}
+
+impl Cluster {
+    /// Starts one.
+    pub fn start() -> Result<Cluster> {
+        let installed =
+            newest_installed().context("PostgreSQL's server is missing: apt-get install postgresql")?;
+        let path = format!("{}:{}", installed.display(), std::env::var("PATH").unwrap_or_default());
+        let mut keeper = command()?
+            .args(["sh", "-c", KEEPER])
+            .env("PATH", path)
+            .current_dir("/tmp")
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("PostgreSQL's keeper does not start (needs env, sh and, as root, setpriv)")?;
+        let (mut said, mut rest) = (String::new(), String::new());
+        if let Some(stdout) = keeper.stdout.take() {
+            let mut stdout = BufReader::new(stdout);
+            stdout.read_line(&mut said)?;
+            stdout.read_to_string(&mut rest)?;
+        }
+        match said.trim() {
+            folder if folder.starts_with('/') => Ok(Cluster { folder: folder.into(), keeper }),
+            _ => bail!("PostgreSQL does not start; it said:\n{rest}"),
+        }
+    }
+
+    /// The URL of a database.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@localhost/{database}?host={}", self.folder.display())
+    }
+
+    /// Makes a database, empty or a copy.
+    pub async fn create(&self, name: &str, copied: Option<&str>) -> Result<String> {
+        let mut options = ConnectOptions::new(self.url("postgres"));
+        options.max_connections(1).sqlx_logging(false);
+        let administrator = Database::connect(options).await?;
+        let template = copied.map_or_else(String::new, |from| format!(" TEMPLATE {from} STRATEGY FILE_COPY"));
+        administrator.execute_unprepared(&format!("CREATE DATABASE {name}{template}")).await?;
+        administrator.execute_unprepared("CHECKPOINT").await?;
+        administrator.close().await?;
+        Ok(self.url(name))
+    }
+
+    /// The process that all of the server's others are children of.
+    pub fn pid(&self) -> Result<u32> {
+        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid"))
+            .or_else(|_| self.pid_as_owner())?;
+        file.lines()
+            .next()
+            .and_then(|line| line.trim().parse().ok())
+            .context("postmaster.pid holds no number")
+    }
+
+    /// The data folder is closed to everybody but its owner.
+    fn pid_as_owner(&self) -> Result<String> {
+        let file = self.folder.join("data/postmaster.pid");
+        let read = command()?.arg("cat").arg(&file).output()?;
+        Ok(String::from_utf8_lossy(&read.stdout).into_owned())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
+}
+
+/// `initdb` refuses root, so root becomes the user that Debian's package made.
+fn command() -> Result<Command> {
+    if std::fs::metadata("/proc/self")?.uid() != 0 {
+        return Ok(Command::new("env"));
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
+    Ok(command)
+}
+
+fn newest_installed() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
+    let numbered =
+        versions.filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path())));
+    let complete = numbered.map(|(version, path)| (version, path.join("bin")));
+    complete.filter(|(_, bin)| bin.join("initdb").is_file()).max().map(|(_, bin)| bin)
+}
