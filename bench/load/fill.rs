@@ -45,7 +45,8 @@ pub async fn fill(url: &str, orders: i64) -> Result<Company> {
 async fn settle(db: &DatabaseConnection, dialect: Dialect) -> Result<()> {
     let statements: &[&str] = match dialect.postgres {
         true => &["VACUUM (ANALYZE)", "CHECKPOINT"],
-        false => &["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"],
+        // The server keeps no statistics on SQLite: see `store`.
+        false => &["PRAGMA wal_checkpoint(TRUNCATE)"],
     };
     for statement in statements {
         db.execute_unprepared(statement).await?;
@@ -120,7 +121,8 @@ impl Dialect {
         let object = if self.postgres { "jsonb_build_object" } else { "json_object" };
         let facet = format!(
             "{object}('provider', p.typed, 'customer', c.typed, 'workflow', workflow, 'status', {STATUS}, \
-             'public_status', {STATUS}, 'category', {CATEGORY}, 'currency', 'EUR', 'total', 14280, 'paid', 0)"
+             'public_status', {STATUS}, 'category', {CATEGORY}, \
+             'public_category', {CATEGORY}, 'currency', 'EUR', 'total', 14280, 'paid', 0)"
         );
         format!(
             "INSERT INTO events (seq, uid, subject_kind, subject_id, subject_version, kind, action, \

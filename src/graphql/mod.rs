@@ -2,6 +2,7 @@
 //! It may use use cases, the store's reads (with the viewer's grants), and the bus for subscriptions.
 //! What never happens here: SQL, transactions, rules, a query per row.
 
+mod at_hand;
 mod failure;
 mod node;
 mod order;

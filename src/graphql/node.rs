@@ -120,15 +120,15 @@ async fn find(ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
             Wanted::Order(id) => orders.get(&id).cloned().map(Node::from),
             Wanted::Product(id) => {
                 let found = products.get(&id).filter(|found| product::visible(actor, found));
-                found.cloned().map(|found| Product::single(found).into())
+                found.cloned().map(|found| Product::from(found).into())
             }
             Wanted::Organization(id) => {
                 let found = organizations.get(&id).filter(|found| people_::visible(actor, found));
-                found.cloned().map(|found| Organization(found).into())
+                found.cloned().map(|found| Organization::from(found).into())
             }
             Wanted::User(id) => {
                 let found = users.get(&id).filter(|found| everybody || actor.user() == Some(found.id));
-                found.cloned().map(|found| User(found).into())
+                found.cloned().map(|found| User::from(found).into())
             }
         })
         .collect())

@@ -1,10 +1,10 @@
 //! Relay's paging arguments, checked, and ids from outside.
 
-use std::{borrow::Cow, str::FromStr};
+use std::{borrow::Cow, fmt::Display, str::FromStr};
 
 use async_graphql::{
-    ID, OutputType,
-    connection::{Connection, Edge, EmptyFields},
+    ID, ObjectType, OutputType,
+    connection::{Connection, CursorType, Edge, EmptyFields},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use uuid::Uuid;
@@ -89,12 +89,17 @@ impl<K> Window<K> {
     }
 
     /// A connection of rows that were read with [`Window::limit`], in the list's direction.
-    pub fn connection<R, N: OutputType, F: async_graphql::ObjectType>(
+    pub fn connection<R, C, N, F>(
         &self,
         mut rows: Vec<R>,
         fields: F,
-        mut node: impl FnMut(R) -> (String, N),
-    ) -> Connection<String, N, F, EmptyFields> {
+        mut node: impl FnMut(R) -> (C, N),
+    ) -> Connection<Cursor<C>, N, F, EmptyFields>
+    where
+        C: Display + Send + Sync,
+        N: OutputType,
+        F: ObjectType,
+    {
         let more = rows.len() > self.size;
         if more && self.from_end {
             rows.remove(0);
@@ -107,7 +112,7 @@ impl<K> Window<K> {
         let mut connection = Connection::with_additional_fields(previous, next, fields);
         connection.edges.extend(rows.into_iter().map(|row| {
             let (cursor, node) = node(row);
-            Edge::new(cursor, node)
+            Edge::new(Cursor(cursor), node)
         }));
         connection
     }
@@ -117,7 +122,7 @@ impl<K> Window<K> {
         window: Window<usize>,
         rows: Vec<R>,
         mut node: impl FnMut(R) -> N,
-    ) -> Connection<String, N, EmptyFields, EmptyFields> {
+    ) -> Connection<Cursor<usize>, N, EmptyFields, EmptyFields> {
         let start = window.after.map_or(0, |after| after + 1);
         let end = window.before.unwrap_or(usize::MAX).min(rows.len());
         let range = start..end.max(start);
@@ -126,13 +131,25 @@ impl<K> Window<K> {
             false => (range.start, range.end.min(range.start + window.limit())),
         };
         let rows = rows.into_iter().enumerate().skip(start).take(end - start).collect();
-        window.connection(rows, EmptyFields, |(i, row)| (cursor(&i.to_string()), node(row)))
+        window.connection(rows, EmptyFields, |(i, row)| (i, node(row)))
     }
 }
 
-/// Cursors are opaque: clients that read them would depend on what they hold.
-pub fn cursor(text: &str) -> String {
-    URL_SAFE_NO_PAD.encode(text)
+/// A cursor, written only where it is selected. Opaque: clients that read one would depend on what it holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor<K>(pub K);
+
+impl<K: Display> CursorType for Cursor<K> {
+    type Error = &'static str;
+
+    /// Never called: [`Args::window`] reads what comes in, to name the argument that is wrong.
+    fn decode_cursor(_: &str) -> std::result::Result<Cursor<K>, &'static str> {
+        Err("cursors are read with their arguments")
+    }
+
+    fn encode_cursor(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0.to_string())
+    }
 }
 
 /// The text of a cursor.

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use async_graphql::{
-    Context, Enum, ID, Object,
+    Context, Enum, ID, Object, Value,
     connection::{Connection, EmptyFields},
 };
 use domain::{actor::Actor, id::OrganizationId, permission};
+use uuid::Uuid;
 
 use super::{
+    at_hand::{Asked, Plain},
     failure::Result,
-    paging::{Args, cost, cursor, uuid},
+    paging::{Args, Cursor, cost, uuid},
     scalar::DateTime,
+    siblings::{Member, Named},
     viewer::session,
 };
 use crate::{app::App, store::people};
@@ -32,47 +35,88 @@ pub enum OrganizationKind {
 
 /// A company or person: the operator, a provider, or a customer.
 #[derive(Clone, Debug)]
-pub struct Organization(pub people::Organization);
+pub struct Organization(Member<people::Organization>);
+
+/// The organisations of one answer.
+pub type Organizations = Arc<Named<people::Organization>>;
+
+impl Organization {
+    /// One of the organisations of an answer.
+    pub fn among(organizations: &Organizations, id: OrganizationId) -> Organization {
+        Organization(Member::new(id, organizations))
+    }
+
+    async fn whole(&self, ctx: &Context<'_>) -> Result<Arc<people::Organization>> {
+        Ok(self.0.whole(&ctx.data_unchecked::<App>().store).await?)
+    }
+}
+
+impl From<people::Organization> for Organization {
+    fn from(organization: people::Organization) -> Organization {
+        Organization(Member::single(organization.id, organization))
+    }
+}
 
 /// A company or person: the operator, a provider, or a customer.
 #[Object]
 impl Organization {
     /// Its id.
     pub async fn id(&self) -> ID {
-        self.0.id.to_string().into()
+        self.0.key.to_string().into()
     }
 
     /// What it is.
-    async fn kind(&self) -> OrganizationKind {
-        self.0.kind.into()
+    async fn kind(&self, ctx: &Context<'_>) -> Result<OrganizationKind> {
+        Ok(self.whole(ctx).await?.kind.into())
     }
 
     /// Its name.
-    async fn name(&self) -> &str {
-        &self.0.name
+    async fn name(&self, ctx: &Context<'_>) -> Result<String> {
+        match self.0.name() {
+            Some(name) => Ok(name.to_owned()),
+            None => Ok(self.whole(ctx).await?.name.clone()),
+        }
     }
 
     /// Its e-mail address; for the operator and its own members.
-    async fn email(&self, ctx: &Context<'_>) -> Option<&str> {
+    async fn email(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         let actor = session(ctx).ok()?.actor();
-        let inside = permission::sees_everybody(actor) || own(actor).contains(&self.0.id);
-        self.0.email.as_deref().filter(|_| inside)
+        if !permission::sees_everybody(actor) && !own(actor).contains(&self.0.key) {
+            return None;
+        }
+        self.whole(ctx).await.map(|whole| whole.email.clone()).transpose()
     }
 
     /// Its time zone, a name of the IANA database; days such as `expiresOn` are days there.
-    async fn time_zone(&self) -> &str {
-        &self.0.time_zone
+    async fn time_zone(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.whole(ctx).await?.time_zone.clone())
     }
 
     /// Since when it is known.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+    async fn created_at(&self, ctx: &Context<'_>) -> Result<DateTime> {
+        Ok(DateTime(self.whole(ctx).await?.created_at))
+    }
+}
+
+impl Plain for Organization {
+    fn plain(&self, field: &Asked) -> Option<Value> {
+        match field.name.node.as_str() {
+            "id" => Some(self.0.key.to_string().into()),
+            "name" => self.0.name().map(Value::from),
+            _ => None,
+        }
     }
 }
 
 /// Somebody with an account.
 #[derive(Clone, Debug)]
-pub struct User(pub people::User);
+pub struct User(pub Arc<people::User>);
+
+impl From<people::User> for User {
+    fn from(user: people::User) -> User {
+        User(Arc::new(user))
+    }
+}
 
 /// Somebody with an account.
 #[Object]
@@ -126,15 +170,12 @@ impl OrganizationQuery {
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<String, Organization, EmptyFields, EmptyFields>> {
+    ) -> Result<Connection<Cursor<Uuid>, Organization, EmptyFields, EmptyFields>> {
         let actor = session(ctx)?.actor();
         let window = Args { first, after, last, before }.window(uuid)?;
         let own = (!permission::sees_everybody(actor)).then(|| own(actor));
         let app = ctx.data_unchecked::<App>();
         let rows = people::organization_page(&app.store, own.as_deref(), window.stretch()).await?;
-        Ok(window.connection(rows, EmptyFields, |row| (cursor(&row.id.0.to_string()), Organization(row))))
+        Ok(window.connection(rows, EmptyFields, |row| (row.id.0, row.into())))
     }
 }
-
-/// The organisations of one answer.
-pub type Organizations = Arc<super::siblings::Siblings<people::Organization>>;

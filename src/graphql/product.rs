@@ -1,25 +1,26 @@
 //! Products and offerings: what can be ordered.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{
-    Context, Enum, ID, Object,
+    Context, Enum, ID, Object, Value,
     connection::{Connection, EmptyFields},
 };
-use domain::{actor::Actor, order, permission};
+use domain::{actor::Actor, id::ProductId, order, permission};
 use rust_decimal::Decimal as Exact;
+use uuid::Uuid;
 
 use super::{
+    at_hand::{Asked, AtHand, Plain},
     failure::Result,
-    paging::{Args, cost, cursor, parse_id, uuid},
+    paging::{Args, Cursor, cost, parse_id, uuid},
     people::{Organization, Organizations, own},
     scalar::{CurrencyCode, Decimal},
-    siblings::Siblings,
+    siblings::{Member, Named},
     viewer::session,
 };
 use crate::{
     app::App,
-    error::Error,
     store::catalogue::{self, Retired, Shelf},
 };
 
@@ -65,19 +66,28 @@ pub fn rate(millionths: i64) -> Decimal {
 /// A product or offering that a provider puts up for order.
 #[derive(Clone, Debug)]
 pub struct Product {
-    product: order::Product,
+    member: Member<order::Product>,
     providers: Organizations,
 }
 
+/// The products of one answer.
+pub type Products = Arc<Named<order::Product>>;
+
 impl Product {
-    /// A product among others of one answer.
-    pub fn new(product: order::Product, providers: Organizations) -> Product {
-        Product { product, providers }
+    /// One of the products of an answer, whose organisations their providers are among.
+    pub fn among(products: &Products, id: ProductId, providers: &Organizations) -> Product {
+        Product { member: Member::new(id, products), providers: providers.clone() }
     }
 
-    /// A product alone.
-    pub fn single(product: order::Product) -> Product {
-        Product { providers: Arc::new(Siblings::new([product.provider])), product }
+    async fn whole(&self, ctx: &Context<'_>) -> Result<Arc<order::Product>> {
+        Ok(self.member.whole(&ctx.data_unchecked::<App>().store).await?)
+    }
+}
+
+impl From<order::Product> for Product {
+    fn from(product: order::Product) -> Product {
+        let providers = Named::new([product.provider], HashMap::new());
+        Product { member: Member::single(product.id, product), providers }
     }
 }
 
@@ -86,64 +96,76 @@ impl Product {
 impl Product {
     /// Its id.
     pub async fn id(&self) -> ID {
-        self.product.id.to_string().into()
+        self.member.key.to_string().into()
     }
 
     /// Its name.
-    async fn name(&self) -> &str {
-        &self.product.name
+    async fn name(&self, ctx: &Context<'_>) -> Result<String> {
+        match self.member.name() {
+            Some(name) => Ok(name.to_owned()),
+            None => Ok(self.whole(ctx).await?.name.clone()),
+        }
     }
 
     /// Stock keeping unit, unique per provider.
-    async fn sku(&self) -> &str {
-        &self.product.sku
+    async fn sku(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.whole(ctx).await?.sku.clone())
     }
 
     /// What it is.
-    async fn description(&self) -> Option<&str> {
-        self.product.description.as_deref()
+    async fn description(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        self.whole(ctx).await.map(|whole| whole.description.clone()).transpose()
     }
 
     /// Its kind.
-    async fn kind(&self) -> ProductKind {
-        self.product.kind.into()
+    async fn kind(&self, ctx: &Context<'_>) -> Result<ProductKind> {
+        Ok(self.whole(ctx).await?.kind.into())
     }
 
     /// Who provides it.
-    async fn provider(&self, ctx: &Context<'_>) -> Result<Organization> {
-        let app = ctx.data_unchecked::<App>();
-        let provider = self.providers.get(&app.store, self.product.provider).await?;
-        Ok(Organization(provider.cloned().ok_or_else(|| Error::internal("a product without provider"))?))
+    async fn provider(&self, ctx: &Context<'_>) -> Result<AtHand<Organization>> {
+        Ok(AtHand(Organization::among(&self.providers, self.whole(ctx).await?.provider)))
     }
 
     /// The code of the workflow that its orders follow.
-    async fn workflow(&self) -> &str {
-        &self.product.workflow
+    async fn workflow(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.whole(ctx).await?.workflow.clone())
     }
 
     /// The price of one.
-    async fn unit_price(&self) -> UnitPrice {
-        UnitPrice::new(self.product.unit_price, self.product.currency)
+    async fn unit_price(&self, ctx: &Context<'_>) -> Result<UnitPrice> {
+        let whole = self.whole(ctx).await?;
+        Ok(UnitPrice::new(whole.unit_price, whole.currency))
     }
 
     /// Tax as a fraction of the net amount: 0.19 is 19 %.
-    async fn tax_rate(&self) -> Decimal {
-        rate(self.product.tax_rate)
+    async fn tax_rate(&self, ctx: &Context<'_>) -> Result<Decimal> {
+        Ok(rate(self.whole(ctx).await?.tax_rate))
     }
 
     /// Whether somebody at the customer has to approve an order.
-    async fn needs_consumer_approval(&self) -> bool {
-        self.product.needs_consumer_approval
+    async fn needs_consumer_approval(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.whole(ctx).await?.needs_consumer_approval)
     }
 
     /// Whether the provider has to approve an order.
-    async fn needs_provider_approval(&self) -> bool {
-        self.product.needs_provider_approval
+    async fn needs_provider_approval(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.whole(ctx).await?.needs_provider_approval)
     }
 
     /// Whether it can be ordered now.
-    async fn active(&self) -> bool {
-        self.product.active
+    async fn active(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.whole(ctx).await?.active)
+    }
+}
+
+impl Plain for Product {
+    fn plain(&self, field: &Asked) -> Option<Value> {
+        match field.name.node.as_str() {
+            "id" => Some(self.member.key.to_string().into()),
+            "name" => self.member.name().map(Value::from),
+            _ => None,
+        }
     }
 }
 
@@ -176,16 +198,17 @@ impl ProductQuery {
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<String, Product, EmptyFields, EmptyFields>> {
+    ) -> Result<Connection<Cursor<Uuid>, AtHand<Product>, EmptyFields, EmptyFields>> {
         let actor = session(ctx)?.actor();
         let provider = provider.map(|id| parse_id(&id, "provider")).transpose()?;
         let shelf = Shelf { retired: retired(actor), provider, workflow };
         let window = Args { first, after, last, before }.window(uuid)?;
         let app = ctx.data_unchecked::<App>();
         let rows = catalogue::product_page(&app.store, &shelf, window.stretch()).await?;
-        let providers: Organizations = Arc::new(Siblings::new(rows.iter().map(|row| row.provider)));
-        Ok(window.connection(rows, EmptyFields, |row| {
-            (cursor(&row.id.0.to_string()), Product::new(row, providers.clone()))
-        }))
+        let providers = Named::new(rows.iter().map(|row| row.provider), HashMap::new());
+        let ids: Vec<ProductId> = rows.iter().map(|row| row.id).collect();
+        let products = Named::whole(rows.into_iter().map(|row| (row.id, row)).collect());
+        Ok(window
+            .connection(ids, EmptyFields, |id| (id.0, AtHand(Product::among(&products, id, &providers)))))
     }
 }

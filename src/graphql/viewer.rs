@@ -88,7 +88,7 @@ impl Viewer {
     async fn user(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
         let id = self.0.actor().user()?;
         let users = people::users(&ctx.data_unchecked::<App>().store, &[id]).await;
-        users.map(|mut users| users.remove(&id).map(User)).map_err(Failure::from).transpose()
+        users.map(|mut users| users.remove(&id).map(User::from)).map_err(Failure::from).transpose()
     }
 
     /// What the viewer is a member of.
@@ -97,7 +97,7 @@ impl Viewer {
         let ids: Vec<_> = person.memberships.iter().map(|membership| membership.organization).collect();
         let known = people::organizations(&ctx.data_unchecked::<App>().store, &ids).await?;
         let memberships = person.memberships.iter().map(|membership| ViewerMembership {
-            organization: known.get(&membership.organization).cloned().map(Organization),
+            organization: known.get(&membership.organization).cloned().map(Organization::from),
             role: membership.role.name().to_owned(),
             offerings: membership.offerings.iter().map(|id| id.to_string().into()).collect(),
         });

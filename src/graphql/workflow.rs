@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Object, SimpleObject};
+use async_graphql::{Context, Enum, Object, SimpleObject, Value, resolver_utils::enum_value};
 use domain::{permission, workflow};
 
-use super::{failure::Result, viewer::session};
+use super::{
+    at_hand::{Asked, Plain},
+    failure::Result,
+    viewer::session,
+};
 use crate::{app::App, error::Error};
 
 /// What a status means to totals, filters and clients, whatever it is called.
@@ -68,6 +72,19 @@ impl OrderStatus {
                 is_final: true,
             },
         }
+    }
+}
+
+impl Plain for OrderStatus {
+    fn plain(&self, field: &Asked) -> Option<Value> {
+        Some(match field.name.node.as_str() {
+            "code" => self.code.as_str().into(),
+            "label" => self.label.as_str().into(),
+            "category" => enum_value(self.category),
+            "color" => self.color.as_str().into(),
+            "isFinal" => self.is_final.into(),
+            _ => return None,
+        })
     }
 }
 

@@ -98,21 +98,21 @@ async fn execute(
     if request.query.trim().is_empty() {
         return refusal(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", "`query` is missing or empty");
     }
-    match endpoint.operations.prepare(&mut request) {
-        Ok(kind) if parts.method != Method::POST && kind.is_some_and(|kind| kind != OperationType::Query) => {
-            let what = "only queries may be sent with GET; send this operation with POST";
-            let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", what);
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-            return response;
-        }
-        Ok(_) => {}
+    let kind = match endpoint.operations.prepare(&mut request) {
+        Ok(kind) => kind,
         Err(answer) => return respond(StatusCode::OK, &parts.headers, *answer),
+    };
+    if parts.method != Method::POST && kind.is_some_and(|kind| kind != OperationType::Query) {
+        let what = "only queries may be sent with GET; send this operation with POST";
+        let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", what);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        return response;
     }
     // Set by `serve`; what a proxy says in its place is not believed yet.
     if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() {
         request = request.data(ClientIp(peer.ip().to_string()));
     }
-    match endpoint.operations.run(request, who).await {
+    match endpoint.operations.run(request, kind, who).await {
         Ok(answer) => respond(StatusCode::OK, &parts.headers, answer),
         Err(Refused::Denied(denied)) => unauthenticated(denied),
         Err(Refused::Broken(answer)) => respond(StatusCode::INTERNAL_SERVER_ERROR, &parts.headers, *answer),

@@ -65,31 +65,26 @@ impl Operations {
         self.0.documents.prepare(request).map_err(|error| Box::new(coded(Response::from_errors(vec![error]))))
     }
 
-    /// Runs a prepared operation for whoever the token named.
-    pub(super) async fn run(&self, request: Request, who: Option<Verified>) -> Result<Response, Refused> {
+    /// Runs a prepared operation for whoever the token named. The reads of a query share a connection; a
+    /// mutation must see what it has just written.
+    pub(super) async fn run(
+        &self,
+        request: Request,
+        kind: Option<OperationType>,
+        who: Option<Verified>,
+    ) -> Result<Response, Refused> {
         let own = self.clone();
         let work = async move {
-            let request = own.with_session(request, who).await?;
+            let mut app = own.0.app.clone();
+            if kind == Some(OperationType::Query) {
+                app.store = app.store.reading();
+            }
+            let request = with_session(request, &app, who).await?.data(app);
             Ok(coded(own.0.schema.execute(request).await))
         };
         tokio::spawn(work.in_current_span())
             .await
             .unwrap_or_else(|_| Err(Refused::Broken(Box::new(broken("an operation panicked")))))
-    }
-
-    /// Puts the session into the request: the account's memberships as they are now.
-    async fn with_session(&self, request: Request, who: Option<Verified>) -> Result<Request, Refused> {
-        let Some(Verified { user, expires_at }) = who else {
-            return Ok(request);
-        };
-        match usecase::session::actor(&self.0.app, user).await {
-            Ok(actor) => Ok(request.data(Session::new(actor, expires_at))),
-            Err(Error::Unauthenticated) => Err(Refused::Denied(Denied::NoAccount)),
-            Err(error) => {
-                let (message, incident) = incident(&format!("memberships could not be read: {error:?}"));
-                Err(Refused::Broken(Box::new(internal(message, incident))))
-            }
-        }
     }
 
     /// Starts an operation of a socket: one answer, or a subscription's many.
@@ -99,10 +94,11 @@ impl Operations {
             Err(answer) => return once(*answer),
         };
         if kind != Some(OperationType::Subscription) {
-            return once(self.run(request, who).await.unwrap_or_else(Refused::into_response));
+            return once(self.run(request, kind, who).await.unwrap_or_else(Refused::into_response));
         }
         let own = self.clone();
-        let session = tokio::spawn(async move { own.with_session(request, who).await }.in_current_span());
+        let session =
+            tokio::spawn(async move { with_session(request, &own.0.app, who).await }.in_current_span());
         let request = match session.await {
             Ok(Ok(request)) => request,
             Ok(Err(refused)) => return once(refused.into_response()),
@@ -113,10 +109,25 @@ impl Operations {
     }
 }
 
+/// Puts the session into the request: the account's memberships as they are now.
+async fn with_session(request: Request, app: &App, who: Option<Verified>) -> Result<Request, Refused> {
+    let Some(Verified { user, expires_at }) = who else {
+        return Ok(request);
+    };
+    match usecase::session::actor(app, user).await {
+        Ok(actor) => Ok(request.data(Session::new(actor, expires_at))),
+        Err(Error::Unauthenticated) => Err(Refused::Denied(Denied::NoAccount)),
+        Err(error) => {
+            let (message, incident) = incident(&format!("memberships could not be read: {error:?}"));
+            Err(Refused::Broken(Box::new(internal(message, incident))))
+        }
+    }
+}
+
 impl Executor for Operations {
     async fn execute(&self, mut request: Request) -> Response {
         match self.prepare(&mut request) {
-            Ok(_) => self.run(request, None).await.unwrap_or_else(Refused::into_response),
+            Ok(kind) => self.run(request, kind, None).await.unwrap_or_else(Refused::into_response),
             Err(answer) => *answer,
         }
     }

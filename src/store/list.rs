@@ -1,11 +1,13 @@
 //! Pages of orders: one indexed branch per reach and status, merged; keyset cursors, so a page costs
 //! the same at any depth.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use chrono::{DateTime, Utc};
 use domain::{
     actor::{Grant, Reach},
     book::Book,
-    id::OrderId,
+    id::{OrderId, OrganizationId},
     order::{Filter, Head},
     permission::{Field, SEES_DELETED},
 };
@@ -86,22 +88,63 @@ pub struct Page<'a> {
 /// No page is a merge of more branches; beyond it, PostgreSQL plans for longer than it reads.
 const MAX_BRANCHES: usize = 400;
 
-/// The orders of a page.
+/// The parties of an order whose names are read in the same statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// Who buys.
+    Customer,
+    /// Who provides.
+    Provider,
+}
+
+impl Party {
+    /// A column; not a join, which may leave the page's order and is set up even for no row.
+    const fn name(self) -> &'static str {
+        match self {
+            Party::Customer => ", (SELECT c.name FROM organizations c WHERE c.id = o.customer_id)",
+            Party::Provider => ", (SELECT p.name FROM organizations p WHERE p.id = o.provider_id)",
+        }
+    }
+}
+
+/// What a page holds.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The orders, in the page's direction.
+    pub heads: Vec<Head>,
+    /// The names of their customers and providers, as far as they were asked for.
+    pub names: HashMap<OrganizationId, String>,
+}
+
+/// The orders of a page, with the names of these parties.
 ///
 /// # Errors
 /// TOO_COMPLEX when memberships and filter make too many branches; BAD_USER_INPUT for a sort by
 /// total without a currency.
-pub async fn page(store: &Store, page: &Page<'_>) -> Result<Vec<Head>> {
-    match statement(store, page)? {
-        None => Ok(Vec::new()),
-        Some(sql) => {
-            let mut heads = sql.all(store.db(), read_head).await?;
-            if page.from_end {
-                heads.reverse();
+pub async fn page(store: &Store, page: &Page<'_>, parties: &[Party]) -> Result<Found> {
+    let Some(statement) = statement(store, page, parties)? else { return Ok(Found::default()) };
+    let mut found = Found::default();
+    found.heads = statement
+        .all(store.db(), |row| {
+            let head = read_head(row)?;
+            for party in parties {
+                let id = match party {
+                    Party::Customer => head.parties.customer,
+                    Party::Provider => head.parties.provider,
+                };
+                match found.names.entry(id) {
+                    // Twenty orders have few customers: what is known is not read again.
+                    Entry::Occupied(_) => row.skip(),
+                    Entry::Vacant(place) => drop(place.insert(row.get()?)),
+                }
             }
-            Ok(heads)
-        }
+            Ok(head)
+        })
+        .await?;
+    if page.from_end {
+        found.heads.reverse();
     }
+    Ok(found)
 }
 
 /// How many orders match, whatever page of them is read.
@@ -123,17 +166,21 @@ pub async fn count(store: &Store, page: &Page<'_>) -> Result<i64> {
 }
 
 /// The statement of a page, none when nothing can match.
-pub fn statement(store: &Store, page: &Page<'_>) -> Result<Option<Sql>> {
+pub fn statement(store: &Store, page: &Page<'_>, parties: &[Party]) -> Result<Option<Sql>> {
     let branches = branches(page)?;
     let mut sql = Sql::new(store.db(), "SELECT ");
     match branches.as_slice() {
         [] => return Ok(None),
         [branch] => {
-            sql.push(HEAD).push(" FROM orders o WHERE ");
+            sql.push(HEAD);
+            push_names(&mut sql, parties);
+            sql.push(" FROM orders o WHERE ");
             branch.push_conditions(&mut sql, page);
         }
         branches => {
-            sql.push("* FROM (");
+            sql.push("*");
+            push_names(&mut sql, parties);
+            sql.push(" FROM (");
             // PostgreSQL is told for each branch that little of it is wanted; SQLite merges branches as
             // they are read, and would sort those that have a limit of their own.
             let limited = sql.is_postgres();
@@ -152,6 +199,12 @@ pub fn statement(store: &Store, page: &Page<'_>) -> Result<Option<Sql>> {
     }
     push_order(&mut sql, page);
     Ok(Some(sql))
+}
+
+fn push_names(sql: &mut Sql, parties: &[Party]) {
+    for party in parties {
+        sql.push(party.name());
+    }
 }
 
 fn push_order(sql: &mut Sql, page: &Page<'_>) {

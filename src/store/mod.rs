@@ -11,6 +11,7 @@ pub mod list;
 pub mod order;
 pub mod parts;
 pub mod people;
+mod reader;
 mod save;
 pub mod scope;
 pub mod settings;
@@ -32,6 +33,7 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
+pub use reader::Reader;
 pub use save::save;
 
 use crate::error::{Error, Result};
@@ -43,7 +45,7 @@ pub struct Tx(DatabaseTransaction);
 /// The database: readers apart from the writer where the database has one writer.
 #[derive(Clone, Debug)]
 pub struct Store {
-    reader: DatabaseConnection,
+    reader: Reader,
     writer: DatabaseConnection,
 }
 
@@ -56,8 +58,8 @@ pub trait Reads {
 }
 
 impl Reads for Store {
-    type Db = DatabaseConnection;
-    fn db(&self) -> &DatabaseConnection {
+    type Db = Reader;
+    fn db(&self) -> &Reader {
         &self.reader
     }
 }
@@ -84,20 +86,24 @@ impl Store {
         if url.starts_with("sqlite:") {
             let writer = Database::connect(sqlite(url, 1, false)).await?;
             let reader = Database::connect(sqlite(url, connections, true)).await?;
-            return Ok(Store { reader, writer });
+            return Ok(Store { reader: Reader::new(reader), writer });
         }
         let pool = Database::connect(postgres(url, connections)).await?;
-        Ok(Store { reader: pool.clone(), writer: pool })
+        Ok(Store { reader: Reader::new(pool.clone()), writer: pool })
+    }
+
+    /// The same store for one answer that reads and does not write: all its reads go to one connection, which
+    /// is free again when the last clone of it is dropped. What lives longer must not keep it.
+    pub fn reading(&self) -> Store {
+        Store { reader: self.reader.holding(), writer: self.writer.clone() }
     }
 
     /// Counts every statement from now on.
     pub fn count_statements(&mut self, counter: Arc<AtomicU64>) {
-        for db in [&mut self.reader, &mut self.writer] {
-            let counter = counter.clone();
-            db.set_metric_callback(move |_| {
-                counter.fetch_add(1, Ordering::Relaxed);
-            });
-        }
+        self.reader.count_statements(counter.clone());
+        self.writer.set_metric_callback(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
     }
 
     /// Brings the tables to the newest version, all or nothing; processes that start at once take turns.
@@ -121,7 +127,7 @@ impl Store {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<()> {
-        Ok(self.reader.ping().await?)
+        Ok(self.reader.pool().ping().await?)
     }
 
     /// Ends all connections.
@@ -129,7 +135,7 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub async fn close(self) -> Result<()> {
-        self.reader.close().await?;
+        self.reader.pool().clone().close().await?;
         Ok(self.writer.close().await?)
     }
 
@@ -185,6 +191,8 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
         .sqlx_logging(false)
         .test_before_acquire(false)
         .map_sqlx_sqlite_opts(move |options| {
+            // No ANALYZE: the indexes are made for the statements, and with statistics SQLite prepares a
+            // statement afresh for each new value that is bound, which costs more than running it.
             options
                 .create_if_missing(true)
                 .foreign_keys(true)
@@ -193,6 +201,8 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
                 // FULL: an acknowledged write survives a power cut, not only a crash.
                 .pragma("synchronous", "FULL")
                 .pragma("cache_size", "-8000")
+                // A page and its lines: the driver's thread hands them over without waiting in between.
+                .row_buffer_size(512)
                 .pragma("query_only", if read_only { "ON" } else { "OFF" })
         });
     options

@@ -1,11 +1,14 @@
 //! What belongs to orders, read for many orders at once: the caller has seen that the orders are
 //! the viewer's.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    hash::Hash,
+};
 
 use domain::{
     event::Audience,
-    id::{OrderId, ResourceId},
+    id::{ItemId, OrderId, ProductId, ResourceId},
     money::UnitPrice,
     order::{
         Attempt, ErrorCategory, Failure, Invoice, InvoiceState, Item, ItemStatus, Note, Outcome, Payment,
@@ -27,7 +30,7 @@ async fn grouped<T>(
     select: &str,
     sorted: &str,
     orders: &[OrderId],
-    read: impl Fn(&mut Row<'_>) -> Result<T>,
+    mut read: impl FnMut(&mut Row<'_>) -> Result<T>,
 ) -> Result<HashMap<OrderId, Vec<T>>> {
     if orders.is_empty() {
         return Ok(HashMap::new());
@@ -47,6 +50,25 @@ fn group<K: Eq + Hash, T>(rows: Vec<(K, T)>) -> HashMap<K, Vec<T>> {
     groups
 }
 
+fn read_item(row: &mut Row<'_>) -> Result<Item> {
+    Ok(Item {
+        id: row.id()?,
+        position: row.get()?,
+        product: row.maybe_id()?,
+        name: row.get()?,
+        sku: row.get()?,
+        configuration: row.get()?,
+        quantity: row.get()?,
+        unit_price: UnitPrice(row.get()?),
+        tax_rate: row.get()?,
+        discount: row.get()?,
+        tax: row.get()?,
+        line_total: row.get()?,
+        status: row.named(ItemStatus::parse)?,
+        resource: row.maybe_id()?,
+    })
+}
+
 /// The lines, by position.
 ///
 /// # Errors
@@ -54,25 +76,86 @@ fn group<K: Eq + Hash, T>(rows: Vec<(K, T)>) -> HashMap<K, Vec<T>> {
 pub async fn items(from: &impl Reads, orders: &[OrderId]) -> Result<HashMap<OrderId, Vec<Item>>> {
     let select = "SELECT order_id, id, position, product_id, name, sku, configuration, quantity, \
         unit_price, tax_rate, discount, tax, line_total, status, resource_id FROM order_items";
-    grouped(from, select, "order_id, position", orders, |row| {
-        Ok(Item {
+    grouped(from, select, "order_id, position", orders, read_item).await
+}
+
+/// What lists show of a line: every column that is not read counts where there are hundreds of them.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Its id.
+    pub id: ItemId,
+    /// From 1, without gaps.
+    pub position: i32,
+    /// The product.
+    pub product: Option<ProductId>,
+    /// The product's name when the order was placed.
+    pub name: String,
+    /// How many.
+    pub quantity: i64,
+    /// Before tax, minor units.
+    pub line_total: i64,
+    /// Where the line stands.
+    pub status: ItemStatus,
+    /// What it provides.
+    pub resource: Option<ResourceId>,
+}
+
+/// The lines of several orders, by position, and today's names of their products.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    /// By order.
+    pub lines: HashMap<OrderId, Vec<Line>>,
+    /// As far as they were read.
+    pub products: HashMap<ProductId, String>,
+}
+
+impl Lines {
+    /// Of lines of which all is known, but not the products.
+    pub fn of(items: &HashMap<OrderId, Vec<Item>>) -> Lines {
+        let line = |item: &Item| Line {
+            id: item.id,
+            position: item.position,
+            product: item.product,
+            name: item.name.clone(),
+            quantity: item.quantity,
+            line_total: item.line_total,
+            status: item.status,
+            resource: item.resource,
+        };
+        let lines = items.iter().map(|(order, items)| (*order, items.iter().map(line).collect()));
+        Lines { lines: lines.collect(), products: HashMap::new() }
+    }
+}
+
+/// What lists show of the lines.
+///
+/// # Errors
+/// The database's.
+pub async fn lines(from: &impl Reads, orders: &[OrderId]) -> Result<Lines> {
+    let select = "SELECT i.order_id, i.id, i.position, i.product_id, i.name, i.quantity, i.line_total, \
+        i.status, i.resource_id, p.name FROM order_items i LEFT JOIN products p ON p.id = i.product_id";
+    let mut products = HashMap::new();
+    let lines = grouped(from, select, "i.order_id, i.position", orders, |row| {
+        let line = Line {
             id: row.id()?,
             position: row.get()?,
             product: row.maybe_id()?,
             name: row.get()?,
-            sku: row.get()?,
-            configuration: row.get()?,
             quantity: row.get()?,
-            unit_price: UnitPrice(row.get()?),
-            tax_rate: row.get()?,
-            discount: row.get()?,
-            tax: row.get()?,
             line_total: row.get()?,
             status: row.named(ItemStatus::parse)?,
             resource: row.maybe_id()?,
-        })
-    })
-    .await
+        };
+        if let Some(id) = line.product
+            && let Entry::Vacant(place) = products.entry(id)
+            && let Some(name) = row.get()?
+        {
+            place.insert(name);
+        }
+        Ok(line)
+    });
+    let lines = lines.await?;
+    Ok(Lines { lines, products })
 }
 
 /// Every attempt, oldest first.

@@ -1,7 +1,17 @@
 //! A statement in the making, and rows read by position. Both databases take `$1`; limits are
 //! written out, because PostgreSQL plans a bound LIMIT afresh on every call.
 
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, TryGetable, Value, sea_query::ArrayType};
+use sea_orm::{
+    ConnectionTrait, DbBackend, QueryResult, Statement, Value,
+    sea_query::ArrayType,
+    sqlx::{
+        Decode, Row as _, Type,
+        postgres::{PgRow, Postgres},
+        sqlite::{Sqlite, SqliteRow},
+        types::Json,
+    },
+};
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -77,20 +87,20 @@ impl Sql {
     pub async fn all<T>(
         self,
         db: &impl ConnectionTrait,
-        read: impl Fn(&mut Row<'_>) -> Result<T>,
+        mut read: impl FnMut(&mut Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
         let rows = db.query_all_raw(self.statement()).await?;
-        rows.iter().map(|row| read(&mut Row { row, next: 0 })).collect()
+        rows.iter().map(|row| read(&mut Row::of(row)?)).collect()
     }
 
     /// Runs it and reads the first row.
     pub async fn one<T>(
         self,
         db: &impl ConnectionTrait,
-        read: impl Fn(&mut Row<'_>) -> Result<T>,
+        read: impl FnOnce(&mut Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
         let row = db.query_one_raw(self.statement()).await?;
-        row.as_ref().map(|row| read(&mut Row { row, next: 0 })).transpose()
+        row.as_ref().map(|row| read(&mut Row::of(row)?)).transpose()
     }
 
     /// Runs it for its effect: how many rows it touched.
@@ -109,19 +119,44 @@ impl Sql {
     }
 }
 
-/// A row, read column by column from the left.
-#[derive(Debug)]
+/// What a column may hold, read alike from both databases.
+pub trait Column<'r>: Decode<'r, Postgres> + Type<Postgres> + Decode<'r, Sqlite> + Type<Sqlite> {}
+
+impl<'r, T: Decode<'r, Postgres> + Type<Postgres> + Decode<'r, Sqlite> + Type<Sqlite>> Column<'r> for T {}
+
+/// A row, read column by column from the left; straight from the driver's row, because a page reads
+/// some thousand columns.
+#[expect(missing_debug_implementations, reason = "the driver's rows have none")]
 pub struct Row<'r> {
-    row: &'r QueryResult,
+    row: Source<'r>,
     next: usize,
 }
 
-impl Row<'_> {
+enum Source<'r> {
+    Postgres(&'r PgRow),
+    Sqlite(&'r SqliteRow),
+}
+
+impl<'r> Row<'r> {
+    fn of(row: &'r QueryResult) -> Result<Row<'r>> {
+        let postgres = row.try_as_pg_row().map(Source::Postgres);
+        let row = postgres.or_else(|| row.try_as_sqlite_row().map(Source::Sqlite));
+        Ok(Row { row: row.ok_or_else(|| Error::internal("a row of another database"))?, next: 0 })
+    }
+
     /// The next column.
-    pub fn get<T: TryGetable>(&mut self) -> Result<T> {
-        let value = self.row.try_get_by_index(self.next)?;
+    pub fn get<T: Column<'r>>(&mut self) -> Result<T> {
+        let value = match self.row {
+            Source::Postgres(row) => row.try_get(self.next),
+            Source::Sqlite(row) => row.try_get(self.next),
+        };
         self.next += 1;
-        Ok(value)
+        value.map_err(|error| Error::Internal(error.into()))
+    }
+
+    /// Leaves out the next column.
+    pub fn skip(&mut self) {
+        self.next += 1;
     }
 
     /// The next column, an id.
@@ -136,23 +171,19 @@ impl Row<'_> {
 
     /// The next column, the name of a value of a closed set.
     pub fn named<T>(&mut self, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
-        let name: String = self.get()?;
-        parse(&name).ok_or_else(|| Error::internal(format!("column {} holds {name:?}", self.next)))
+        let name: &str = self.get()?;
+        parse(name).ok_or_else(|| Error::internal(format!("column {} holds {name:?}", self.next)))
     }
 
     /// The next column, JSON of a known shape.
-    pub fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T> {
-        from_json(self.get()?)
+    pub fn json<T: DeserializeOwned + 'static>(&mut self) -> Result<T> {
+        Ok(self.get::<Json<T>>()?.0)
     }
 
     /// The next column, JSON of a known shape that may be missing.
-    pub fn maybe_json<T: serde::de::DeserializeOwned>(&mut self) -> Result<Option<T>> {
-        self.get::<Option<serde_json::Value>>()?.map(from_json).transpose()
+    pub fn maybe_json<T: DeserializeOwned + 'static>(&mut self) -> Result<Option<T>> {
+        Ok(self.get::<Option<Json<T>>>()?.map(|json| json.0))
     }
-}
-
-fn from_json<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> Result<T> {
-    serde_json::from_value(json).map_err(|error| Error::Internal(error.into()))
 }
 
 /// A value as JSON for a column.

@@ -4,6 +4,7 @@
 
 mod access;
 mod actions;
+mod at_hand;
 mod authz;
 mod cli;
 mod hangup;

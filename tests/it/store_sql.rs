@@ -29,7 +29,7 @@ async fn narrowed(app: &App, agents: usize) -> String {
     let agent = Some((0..agents).map(|_| app.world.mint().id()).collect());
     let filter = Filter { customer, agent, ..Filter::default() };
     let asked = Asked { sort: Sort::CreatedAt, descending: true, filter, after: None, limit: 26 };
-    app.page_statement(&app.grants(app.company.staff).await, &asked).sql
+    app.page_statement(&app.grants(app.company.staff).await, &asked, &[]).sql
 }
 
 #[tokio::test(flavor = "multi_thread")]

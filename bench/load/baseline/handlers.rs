@@ -60,7 +60,7 @@ impl IntoResponse for Failed {
 fn facet(row: &Scoped, status: &str) -> serde_json::Value {
     serde_json::json!({
         "provider": row.provider.to_string(), "customer": row.customer.to_string(), "workflow": row.workflow,
-        "status": status, "public_status": status, "category": category(status), "currency": "EUR",
+        "status": status, "public_status": status, "category": category(status), "public_category": category(status), "currency": "EUR",
         "total": row.total, "paid": row.paid,
     })
 }

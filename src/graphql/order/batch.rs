@@ -7,8 +7,8 @@ use std::{
 
 use domain::{
     event::Audience,
-    id::{OrderId, OrganizationId, ProductId},
-    order::{Attempt, Head, Invoice, Item, Note, Particulars, Payment, Product, Refund, Resource},
+    id::{OrderId, OrganizationId},
+    order::{Attempt, Head, Invoice, Item, Note, Particulars, Payment, Refund, Resource},
     permission,
     role::RoleSet,
 };
@@ -16,11 +16,16 @@ use tokio::sync::OnceCell;
 
 use crate::{
     error::Result,
-    graphql::siblings::Siblings,
+    graphql::{
+        people::Organizations,
+        product::Products,
+        siblings::{Named, Siblings},
+    },
     store::{
         Store,
         event::{self, Logged, Stretch},
-        people::{Organization, User},
+        parts::{self, Line},
+        people::User,
     },
 };
 
@@ -35,12 +40,29 @@ pub struct Timelines {
 
 type TimelineCell = Arc<OnceCell<Timelines>>;
 
+/// The lines of a batch, and what they name.
+#[derive(Debug)]
+pub struct Lines {
+    lines: HashMap<OrderId, Arc<Vec<Line>>>,
+    /// The same, with all that there is about them.
+    pub items: Siblings<Vec<Item>>,
+    /// Their products.
+    pub products: Products,
+    /// What they provide.
+    pub resources: Siblings<Resource>,
+}
+
+impl Lines {
+    /// Those of one order, by position.
+    pub fn of(&self, order: OrderId) -> Arc<Vec<Line>> {
+        self.lines.get(&order).cloned().unwrap_or_default()
+    }
+}
+
 /// The orders of one answer.
 #[derive(Debug)]
 pub struct Batch {
     heads: Vec<Arc<Head>>,
-    /// Lines.
-    pub items: Siblings<Vec<Item>>,
     /// Attempts.
     pub attempts: Siblings<Vec<Attempt>>,
     /// Newest invoices.
@@ -54,66 +76,68 @@ pub struct Batch {
     /// Contact, addresses and notes.
     pub particulars: Siblings<Particulars>,
     /// Customers and providers.
-    pub organizations: Arc<Siblings<Organization>>,
+    pub organizations: Organizations,
     /// Creators, representatives, agents.
     pub people: Arc<Siblings<User>>,
-    products: OnceCell<Siblings<Product>>,
-    resources: OnceCell<Siblings<Resource>>,
+    lines: OnceCell<Lines>,
     authors: OnceCell<Arc<Siblings<User>>>,
     timelines: Mutex<HashMap<(Stretch, u8), TimelineCell>>,
 }
 
 impl Batch {
-    /// A batch of these orders.
-    pub fn new(heads: Vec<Arc<Head>>) -> Arc<Batch> {
+    /// A batch of these orders; names of their parties may be known.
+    pub fn new(heads: Vec<Arc<Head>>, names: HashMap<OrganizationId, String>) -> Arc<Batch> {
         let ids = || heads.iter().map(|head| head.id);
         let parties = || heads.iter().map(|head| head.parties);
         Arc::new(Batch {
-            items: Siblings::new(ids()),
             attempts: Siblings::new(ids()),
             invoices: Siblings::new(ids()),
             payments: Siblings::new(ids()),
             refunds: Siblings::new(ids()),
             notes: Siblings::new(ids()),
             particulars: Siblings::new(ids()),
-            organizations: Arc::new(Siblings::new(
-                parties().flat_map(|p| -> [OrganizationId; 2] { [p.customer, p.provider] }),
-            )),
+            organizations: Named::new(parties().flat_map(|p| [p.customer, p.provider]), names),
             people: Arc::new(Siblings::new(parties().flat_map(|p| [p.creator, p.csr, p.agent]).flatten())),
-            products: OnceCell::new(),
-            resources: OnceCell::new(),
+            lines: OnceCell::new(),
             authors: OnceCell::new(),
             timelines: Mutex::default(),
             heads,
         })
     }
 
-    /// The products of all lines.
+    /// The lines of all orders: what lists show of them, or all at once if whoever asks first needs more.
     ///
     /// # Errors
     /// The database's.
-    pub async fn products(&self, store: &Store) -> Result<&Siblings<Product>> {
-        self.products
-            .get_or_try_init(async || {
-                let items = self.items.all(store).await?.values().flatten();
-                let ids: Vec<ProductId> = items.filter_map(|item| item.product).collect();
-                Ok(Siblings::new(ids))
-            })
-            .await
+    pub async fn lines(&self, store: &Store, more: impl FnOnce() -> bool) -> Result<&Lines> {
+        match self.lines.get() {
+            Some(lines) => Ok(lines),
+            None => Box::pin(self.lines.get_or_try_init(async || self.read_lines(store, more()).await)).await,
+        }
     }
 
-    /// The resources of all lines.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn resources(&self, store: &Store) -> Result<&Siblings<Resource>> {
-        self.resources
-            .get_or_try_init(async || {
-                let items = self.items.all(store).await?.values().flatten();
-                let ids: Vec<_> = items.filter_map(|item| item.resource).collect();
-                Ok(Siblings::new(ids))
-            })
-            .await
+    /// The lines, once somebody has asked for them.
+    pub fn known_lines(&self) -> Option<&Lines> {
+        self.lines.get()
+    }
+
+    async fn read_lines(&self, store: &Store, more: bool) -> Result<Lines> {
+        let orders: Vec<OrderId> = self.heads.iter().map(|head| head.id).collect();
+        let (items, found) = match more {
+            false => (Siblings::new(orders.iter().copied()), parts::lines(store, &orders).await?),
+            true => {
+                let items = parts::items(store, &orders).await?;
+                let found = parts::Lines::of(&items);
+                (Siblings::knowing(orders, items), found)
+            }
+        };
+        let all = || found.lines.values().flatten();
+        Ok(Lines {
+            products: Named::new(all().filter_map(|line| line.product), found.products),
+            resources: Siblings::new(all().filter_map(|line| line.resource)),
+            lines: found.lines.into_iter().map(|(order, lines)| (order, Arc::new(lines))).collect(),
+            items,
+        })
     }
 
     /// Who wrote notes, recorded payments and refunds.
@@ -122,11 +146,11 @@ impl Batch {
     /// The database's.
     pub async fn authors(&self, store: &Store) -> Result<Arc<Siblings<User>>> {
         let authors = self.authors.get_or_try_init(async || {
-            let notes = self.notes.all(store).await?.values().flatten().filter_map(|note| note.author);
-            let mut ids: Vec<_> = notes.collect();
-            let payments = self.payments.all(store).await?.values().flatten();
+            let notes = self.notes.all(store).await?.flat_map(|(_, notes)| notes.iter());
+            let mut ids: Vec<_> = notes.filter_map(|note| note.author).collect();
+            let payments = self.payments.all(store).await?.flat_map(|(_, payments)| payments.iter());
             ids.extend(payments.filter_map(|payment| payment.recorded_by));
-            let refunds = self.refunds.all(store).await?.values().flatten();
+            let refunds = self.refunds.all(store).await?.flat_map(|(_, refunds)| refunds.iter());
             ids.extend(refunds.filter_map(|refund| refund.recorded_by));
             Ok(Arc::new(Siblings::new(ids)))
         });

@@ -102,7 +102,7 @@ impl OrderEvent {
     async fn assignee(&self, ctx: &Context<'_>, id: Option<UserId>) -> Option<Result<User>> {
         let id = id?;
         let found = people::users(store(ctx), &[id]).await.map_err(Failure::from);
-        found.map(|mut users| users.remove(&id).map(User)).transpose()
+        found.map(|mut users| users.remove(&id).map(User::from)).transpose()
     }
 }
 
@@ -149,7 +149,7 @@ impl OrderEvent {
     async fn actor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         let id = self.logged.event.actor?;
         let found = self.people.get(store(ctx), id).await.map_err(Failure::from);
-        found.map(|user| user.cloned().map(User)).transpose()
+        found.map(|user| user.map(User)).transpose()
     }
 
     /// Why; customers read it where it is meant for them.

@@ -1,17 +1,26 @@
 //! The lines of an order, what they provide, and the attempts at it.
 
-use async_graphql::{Context, Enum, ID, Json, Object, SimpleObject};
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Json, Object, SimpleObject, Value, resolver_utils::enum_value};
 use domain::{
+    id::ProductId,
     order::{self, Outcome},
     permission::Field,
     role::RoleSet,
 };
 
-use super::{Order, money::Money, store};
-use crate::graphql::{
-    failure::{Failure, Result},
-    product::{Product, UnitPrice, rate},
-    scalar::{DateTime, Decimal},
+use super::{Order, batch::Lines, money::Money, store};
+use crate::{
+    error::Error,
+    graphql::{
+        at_hand::{Asked, AtHand, Plain, within},
+        failure::{Failure, Result},
+        product::{Product, UnitPrice, rate},
+        scalar::{DateTime, Decimal},
+        siblings::One,
+    },
+    store::parts::Line,
 };
 
 /// Where one line stands; apart from the order's status.
@@ -81,14 +90,33 @@ pub struct Resource {
 /// One line of an order. Name, SKU, configuration and price are as they were when it was placed.
 #[derive(Clone, Debug)]
 pub struct OrderItem {
-    item: order::Item,
+    line: One<Line>,
     order: Order,
 }
 
 impl OrderItem {
+    /// The fields that need more than a [`Line`]: an answer that shows one of them reads all at once.
+    pub const MORE: [&str; 6] = ["sku", "configuration", "unitPrice", "discount", "taxRate", "tax"];
+
     /// A line of this order.
-    pub fn new(item: order::Item, order: Order) -> OrderItem {
-        OrderItem { item, order }
+    pub fn new(line: One<Line>, order: Order) -> OrderItem {
+        OrderItem { line, order }
+    }
+
+    /// All that there is about it.
+    async fn item(&self, ctx: &Context<'_>) -> Result<One<order::Item>> {
+        let lines = self.order.batch.lines(store(ctx), || true).await?;
+        let items = lines.items.get(store(ctx), self.order.head.id).await?.unwrap_or_default();
+        let item = One::each(&items).find(|item| item.id == self.line.id);
+        Ok(item.ok_or_else(|| Error::internal("a line that is gone"))?)
+    }
+
+    fn product_among(&self, lines: &Lines, id: ProductId) -> Product {
+        Product::among(&lines.products, id, &self.order.batch.organizations)
+    }
+
+    fn shown_quantity(&self) -> i32 {
+        i32::try_from(self.line.quantity).unwrap_or(i32::MAX)
     }
 
     fn money(&self, minor: i64) -> Money {
@@ -101,73 +129,69 @@ impl OrderItem {
 impl OrderItem {
     /// Its id.
     async fn id(&self) -> ID {
-        self.item.id.to_string().into()
+        self.line.id.to_string().into()
     }
 
     /// From 1, without gaps.
     async fn position(&self) -> i32 {
-        self.item.position
+        self.line.position
     }
 
     /// The product, while the catalogue knows it.
-    async fn product(&self, ctx: &Context<'_>) -> Option<Result<Product>> {
-        let id = self.item.product?;
-        let found = async {
-            let products = self.order.batch.products(store(ctx)).await?;
-            Ok::<_, Failure>(products.get(store(ctx), id).await?.cloned())
-        };
-        let providers = self.order.batch.organizations.clone();
-        found.await.map(|product| product.map(|product| Product::new(product, providers))).transpose()
+    async fn product(&self, ctx: &Context<'_>) -> Option<Result<AtHand<Product>>> {
+        let id = self.line.product?;
+        let lines = self.order.batch.lines(store(ctx), || false).await.map_err(Failure::from);
+        Some(lines.map(|lines| AtHand(self.product_among(lines, id))))
     }
 
     /// The product's name.
     async fn name(&self) -> &str {
-        &self.item.name
+        &self.line.name
     }
 
     /// The product's stock keeping unit.
-    async fn sku(&self) -> &str {
-        &self.item.sku
+    async fn sku(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.item(ctx).await?.sku.clone())
     }
 
     /// What was configured: vCPU, memory, storage.
-    async fn configuration(&self) -> Json<serde_json::Value> {
-        Json(self.item.configuration.clone())
+    async fn configuration(&self, ctx: &Context<'_>) -> Result<Json<serde_json::Value>> {
+        Ok(Json(self.item(ctx).await?.configuration.clone()))
     }
 
     /// How many.
     async fn quantity(&self) -> i32 {
-        i32::try_from(self.item.quantity).unwrap_or(i32::MAX)
+        self.shown_quantity()
     }
 
     /// The price of one.
-    async fn unit_price(&self) -> UnitPrice {
-        UnitPrice::new(self.item.unit_price, self.order.head.currency)
+    async fn unit_price(&self, ctx: &Context<'_>) -> Result<UnitPrice> {
+        Ok(UnitPrice::new(self.item(ctx).await?.unit_price, self.order.head.currency))
     }
 
     /// Taken off this line.
-    async fn discount(&self) -> Money {
-        self.money(self.item.discount)
+    async fn discount(&self, ctx: &Context<'_>) -> Result<Money> {
+        Ok(self.money(self.item(ctx).await?.discount))
     }
 
     /// Quantity times unit price less discount, before tax.
     async fn line_total(&self) -> Money {
-        self.money(self.item.line_total)
+        self.money(self.line.line_total)
     }
 
     /// Tax as a fraction of the line total.
-    async fn tax_rate(&self) -> Decimal {
-        rate(self.item.tax_rate)
+    async fn tax_rate(&self, ctx: &Context<'_>) -> Result<Decimal> {
+        Ok(rate(self.item(ctx).await?.tax_rate))
     }
 
     /// Tax on this line.
-    async fn tax(&self) -> Money {
-        self.money(self.item.tax)
+    async fn tax(&self, ctx: &Context<'_>) -> Result<Money> {
+        Ok(self.money(self.item(ctx).await?.tax))
     }
 
     /// Where the line stands.
     async fn status(&self) -> ItemStatus {
-        self.item.status.into()
+        self.line.status.into()
     }
 
     /// Whether the order is paid.
@@ -182,20 +206,38 @@ impl OrderItem {
 
     /// What it provides, once work on it has begun.
     async fn resource(&self, ctx: &Context<'_>) -> Option<Result<Resource>> {
-        let id = self.item.resource?;
+        let id = self.line.resource?;
         let found = async {
-            let resources = self.order.batch.resources(store(ctx)).await?;
-            Ok::<_, Failure>(resources.get(store(ctx), id).await?.cloned())
+            let lines = self.order.batch.lines(store(ctx), || false).await?;
+            Ok::<_, Failure>(lines.resources.get(store(ctx), id).await?)
         };
-        let resource = |resource: order::Resource| Resource {
+        let resource = |resource: Arc<order::Resource>| Resource {
             id: resource.id.to_string().into(),
-            name: resource.name,
+            name: resource.name.clone(),
             state: resource.state.into(),
-            backend_id: resource.backend_id,
+            backend_id: resource.backend_id.clone(),
             created_at: DateTime(resource.created_at),
             updated_at: DateTime(resource.updated_at),
         };
         found.await.map(|found| found.map(resource)).transpose()
+    }
+}
+
+impl Plain for OrderItem {
+    fn plain(&self, field: &Asked) -> Option<Value> {
+        Some(match field.name.node.as_str() {
+            "id" => self.line.id.to_string().into(),
+            "position" => self.line.position.into(),
+            "name" => self.line.name.as_str().into(),
+            "quantity" => self.shown_quantity().into(),
+            "status" => enum_value(ItemStatus::from(self.line.status)),
+            "lineTotal" => return within(&self.money(self.line.line_total), field),
+            "product" => match self.line.product {
+                None => Value::Null,
+                Some(id) => return within(&self.product_among(self.order.batch.known_lines()?, id), field),
+            },
+            _ => return None,
+        })
     }
 }
 
@@ -275,13 +317,13 @@ pub enum AttemptOutcome {
 /// One run at provisioning a line. A retry opens the next one and leaves this as it is.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    attempt: order::Attempt,
+    attempt: One<order::Attempt>,
     order: Order,
 }
 
 impl Attempt {
     /// An attempt on a line of this order.
-    pub fn new(attempt: order::Attempt, order: Order) -> Attempt {
+    pub fn new(attempt: One<order::Attempt>, order: Order) -> Attempt {
         Attempt { attempt, order }
     }
 }

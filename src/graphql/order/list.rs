@@ -1,5 +1,7 @@
 //! Finding orders: one by name, many by page.
 
+use std::fmt;
+
 use async_graphql::{
     Context, ID, InputObject, Object, OneofObject,
     connection::{Connection, EmptyFields},
@@ -11,7 +13,7 @@ use uuid::Uuid;
 use super::{
     Order,
     filter::{OrderOrder, OrderWhereInput},
-    store, viewer,
+    shows, store, viewer,
 };
 use crate::{
     app::App,
@@ -19,12 +21,12 @@ use crate::{
     error::Error,
     graphql::{
         failure::{Failure, Result},
-        paging::{Args, Window, cost, cursor, parse_id, uncursor},
+        paging::{Args, Cursor, Window, cost, parse_id, uncursor},
         viewer::Session,
     },
     store::{
         event::Position,
-        list::{self, Key, Page, Sort},
+        list::{self, Key, Page, Party, Sort},
         order::{self, Name},
     },
 };
@@ -99,7 +101,7 @@ impl OrderPageFields {
 }
 
 /// A page of orders.
-type OrderPage = Connection<String, Order, OrderPageFields, EmptyFields>;
+type OrderPage = Connection<Cursor<KeyText>, Order, OrderPageFields, EmptyFields>;
 
 /// Reading orders.
 #[derive(Debug, Default)]
@@ -154,21 +156,28 @@ impl OrderQuery {
             from_end,
             limit: window.limit(),
         };
-        let heads = list::page(&app.store, &page).await?;
+        let parties = [("customer", Party::Customer), ("provider", Party::Provider)];
+        let parties: Vec<Party> =
+            parties.into_iter().filter(|(field, _)| shows(ctx, field)).map(|(_, party)| party).collect();
+        let found = list::page(&app.store, &page, &parties).await?;
+        let orders = Order::beside(session, found.heads, found.names);
         let fields = OrderPageFields { session: session.clone(), filter, head };
-        Ok(window.connection(Order::all(session, heads), fields, |order| {
-            (write_key(sort.key(order.head())), order)
-        }))
+        Ok(window.connection(orders, fields, |order| (KeyText(sort.key(order.head())), order)))
     }
 }
 
-/// The cursor of a key: the sort key and the id.
-fn write_key(key: Key) -> String {
-    cursor(&match key {
-        Key::CreatedAt(id) => format!("c {}", id.0),
-        Key::StatusChangedAt(at, id) => format!("s {} {}", at.timestamp_millis(), id.0),
-        Key::Total(total, id) => format!("t {total} {}", id.0),
-    })
+/// What a cursor holds: the sort key and the id.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyText(Key);
+
+impl fmt::Display for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Key::CreatedAt(id) => write!(f, "c {}", id.0),
+            Key::StatusChangedAt(at, id) => write!(f, "s {} {}", at.timestamp_millis(), id.0),
+            Key::Total(total, id) => write!(f, "t {total} {}", id.0),
+        }
+    }
 }
 
 /// The key of a cursor, if it is one of this sort.

@@ -14,14 +14,15 @@ mod particulars;
 mod place;
 mod refused;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{
     Context, Enum, ID, Json, Object,
     connection::{Connection, EmptyFields},
 };
 use domain::{
-    order::{self, Facts, Head, Subject},
+    id::OrganizationId,
+    order::{self, Facts, Head, Product, Subject},
     permission::Field,
     role::RoleSet,
     workflow::{Category, Definition},
@@ -43,10 +44,12 @@ use self::{
     particulars::{OrderAddress, OrderContact},
 };
 use super::{
+    at_hand::AtHand,
     failure::{Failure, Result},
-    paging::{Args, Window, cost, cursor, index, uncursor},
+    paging::{Args, Cursor, Window, cost, index, uncursor},
     people::{Organization, User},
     scalar::{Date, DateTime},
+    siblings::One,
     viewer::{Session, session},
     workflow::OrderStatus,
 };
@@ -82,8 +85,13 @@ pub struct Order {
 impl Order {
     /// The orders of one answer, in the given order; each is one that the viewer may see.
     pub fn all(session: &Session, heads: Vec<Head>) -> Vec<Order> {
+        Order::beside(session, heads, HashMap::new())
+    }
+
+    /// The orders of one answer, when the names of their parties were read with them.
+    pub fn beside(session: &Session, heads: Vec<Head>, names: HashMap<OrganizationId, String>) -> Vec<Order> {
         let heads: Vec<Arc<Head>> = heads.into_iter().map(Arc::new).collect();
-        let batch = Batch::new(heads.clone());
+        let batch = Batch::new(heads.clone(), names);
         let order = |head: Arc<Head>| Order {
             standing: session.standing(&head.parties, head.deleted_at.is_some()),
             head,
@@ -96,7 +104,7 @@ impl Order {
     pub fn single(session: &Session, head: Head) -> Order {
         let head = Arc::new(head);
         let standing = session.standing(&head.parties, head.deleted_at.is_some());
-        Order { standing, batch: Batch::new(vec![head.clone()]), head }
+        Order { standing, batch: Batch::new(vec![head.clone()], HashMap::new()), head }
     }
 
     /// What lists and scope read of it.
@@ -124,21 +132,17 @@ impl Order {
     ) -> Option<Result<User>> {
         let id = id.filter(|_| field.is_none_or(|field| self.shows(field)))?;
         let found = self.batch.people.get(store(ctx), id).await;
-        found.map(|user| user.cloned().map(User)).map_err(Failure::from).transpose()
+        found.map(|user| user.map(User)).map_err(Failure::from).transpose()
     }
 
-    async fn organization(&self, ctx: &Context<'_>, id: domain::id::OrganizationId) -> Result<Organization> {
-        let found = self.batch.organizations.get(store(ctx), id).await?.cloned();
-        Ok(Organization(found.ok_or_else(|| Error::internal("an order of an unknown organisation"))?))
-    }
-
-    async fn particulars(&self, ctx: &Context<'_>) -> Result<order::Particulars> {
-        Ok(self.batch.particulars.get(store(ctx), self.head.id).await?.cloned().unwrap_or_default())
+    async fn particulars(&self, ctx: &Context<'_>) -> Result<Arc<order::Particulars>> {
+        Ok(self.batch.particulars.get(store(ctx), self.head.id).await?.unwrap_or_default())
     }
 
     /// What was found of a kind that not everybody on the order sees.
-    fn list<P: Clone>(&self, found: Option<&Vec<P>>, field: Field) -> Vec<P> {
-        found.filter(|_| self.shows(field)).cloned().unwrap_or_default()
+    fn list<P>(&self, found: Option<Arc<Vec<P>>>, field: Field) -> Vec<One<P>> {
+        let shown = found.filter(|_| self.shows(field));
+        shown.map(|all| One::each(&all).collect()).unwrap_or_default()
     }
 }
 
@@ -212,8 +216,8 @@ impl Order {
     }
 
     /// Its status; to buyers the public one.
-    async fn status(&self, ctx: &Context<'_>) -> Result<OrderStatus> {
-        Ok(OrderStatus::of(self.workflow(ctx)?, &self.head.status, self.internal()))
+    async fn status(&self, ctx: &Context<'_>) -> Result<AtHand<OrderStatus>> {
+        Ok(AtHand(OrderStatus::of(self.workflow(ctx)?, &self.head.status, self.internal())))
     }
 
     /// When the status last changed.
@@ -230,35 +234,36 @@ impl Order {
     /// What this viewer may do to it now.
     async fn available_actions(&self, ctx: &Context<'_>) -> Result<Vec<AvailableAction>> {
         let workflow = self.workflow(ctx)?;
-        let none = Vec::new();
-        let items = self.batch.items.get(store(ctx), self.head.id).await?.unwrap_or(&none);
-        let products = self.batch.products(store(ctx)).await?.all(store(ctx)).await?.clone();
+        let lines = self.batch.lines(store(ctx), || true).await?;
+        let items = lines.items.get(store(ctx), self.head.id).await?.unwrap_or_default();
+        let products = lines.products.all(store(ctx)).await?;
+        let products = products.map(|(id, product)| (*id, Product::clone(product))).collect();
         let facts = Facts { products, ..Facts::default() };
-        let subject = Subject { head: &self.head, items, facts: &facts };
+        let subject = Subject { head: &self.head, items: &items, facts: &facts };
         let actions = order::available_actions(workflow, subject, self.standing);
         Ok(actions.into_iter().map(|action| AvailableAction::of(workflow, action, self.internal())).collect())
     }
 
     /// Who buys.
-    async fn customer(&self, ctx: &Context<'_>) -> Result<Organization> {
-        self.organization(ctx, self.head.parties.customer).await
+    async fn customer(&self) -> AtHand<Organization> {
+        AtHand(Organization::among(&self.batch.organizations, self.head.parties.customer))
     }
 
     /// Who provides.
-    async fn provider(&self, ctx: &Context<'_>) -> Result<Organization> {
-        self.organization(ctx, self.head.parties.provider).await
+    async fn provider(&self) -> AtHand<Organization> {
+        AtHand(Organization::among(&self.batch.organizations, self.head.parties.provider))
     }
 
     /// Whom to reach about it, as it was when the order was placed.
     async fn contact(&self, ctx: &Context<'_>) -> Result<OrderContact> {
-        let order::Contact { name, email, phone } = self.particulars(ctx).await?.contact;
+        let order::Contact { name, email, phone } = self.particulars(ctx).await?.contact.clone();
         Ok(OrderContact { name, email, phone })
     }
 
     /// Where to deliver, as it was when the order was placed.
     async fn shipping_address(&self, ctx: &Context<'_>) -> Option<Result<OrderAddress>> {
         let found = self.particulars(ctx).await;
-        found.map(|particulars| particulars.shipping_address.map(OrderAddress::from)).transpose()
+        found.map(|particulars| particulars.shipping_address.clone().map(OrderAddress::from)).transpose()
     }
 
     /// Whom to bill, as it was when the order was placed; not for those who deliver.
@@ -267,13 +272,13 @@ impl Order {
             return None;
         }
         let found = self.particulars(ctx).await;
-        found.map(|particulars| particulars.billing_address.map(OrderAddress::from)).transpose()
+        found.map(|particulars| particulars.billing_address.clone().map(OrderAddress::from)).transpose()
     }
 
     /// What the customer wrote.
     async fn customer_note(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         let found = self.particulars(ctx).await;
-        found.map(|particulars| particulars.customer_note).transpose()
+        found.map(|particulars| particulars.customer_note.clone()).transpose()
     }
 
     /// How the customer means to pay.
@@ -287,7 +292,7 @@ impl Order {
         if !self.shows(Field::ClientIp) {
             return None;
         }
-        self.particulars(ctx).await.map(|particulars| particulars.client_ip).transpose()
+        self.particulars(ctx).await.map(|particulars| particulars.client_ip.clone()).transpose()
     }
 
     /// Anything else that was given with the order; for the operator and the provider.
@@ -295,7 +300,7 @@ impl Order {
         if !self.shows(Field::Metadata) {
             return None;
         }
-        self.particulars(ctx).await.map(|particulars| particulars.metadata.map(Json)).transpose()
+        self.particulars(ctx).await.map(|particulars| particulars.metadata.clone().map(Json)).transpose()
     }
 
     /// Tags; for the operator and the provider.
@@ -327,15 +332,16 @@ impl Order {
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<String, OrderItem, EmptyFields, EmptyFields>> {
+    ) -> Result<Connection<Cursor<usize>, AtHand<OrderItem>, EmptyFields, EmptyFields>> {
         let window = Args { first, after, last, before }.window(index)?;
-        let items = self.batch.items.get(store(ctx), self.head.id).await?.cloned().unwrap_or_default();
-        Ok(Window::<usize>::slice(window, items, |item| OrderItem::new(item, self.clone())))
+        let lines = self.batch.lines(store(ctx), || OrderItem::MORE.iter().any(|it| shows(ctx, it))).await?;
+        let lines = One::each(&lines.of(self.head.id)).collect();
+        Ok(Window::<usize>::slice(window, lines, |line| AtHand(OrderItem::new(line, self.clone()))))
     }
 
     /// Subtotal, discount, tax, fee, total, and what is paid and due.
-    async fn pricing(&self) -> OrderPricing {
-        OrderPricing::of(&self.head)
+    async fn pricing(&self) -> AtHand<OrderPricing> {
+        AtHand(OrderPricing::of(&self.head))
     }
 
     /// The newest invoice.
@@ -346,7 +352,7 @@ impl Order {
         let found = self.batch.invoices.get(store(ctx), self.head.id).await;
         let currency = self.head.currency;
         found
-            .map(|invoice| invoice.map(|i| Invoice::new(i.clone(), currency)))
+            .map(|invoice| invoice.map(|invoice| Invoice::new(&invoice, currency)))
             .map_err(Failure::from)
             .transpose()
     }
@@ -367,9 +373,9 @@ impl Order {
 
     /// Notes that this viewer may read, oldest first.
     async fn notes(&self, ctx: &Context<'_>) -> Result<Vec<event::OrderNote>> {
-        let notes = self.batch.notes.get(store(ctx), self.head.id).await?.cloned().unwrap_or_default();
-        let readable = notes.into_iter().filter(|note| event::readable(note.audience, self.standing));
-        Ok(readable.map(|note| event::OrderNote::new(note, self.clone())).collect())
+        let notes = self.batch.notes.get(store(ctx), self.head.id).await?.unwrap_or_default();
+        let readable = notes.iter().filter(|note| event::readable(note.audience, self.standing));
+        Ok(readable.map(|note| event::OrderNote::new(note.clone(), self.clone())).collect())
     }
 
     /// What is wrong now: the failure of the last attempt, while the order stands failed.
@@ -395,7 +401,7 @@ impl Order {
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<String, Attempt, EmptyFields, EmptyFields>> {
+    ) -> Result<Connection<Cursor<usize>, Attempt, EmptyFields, EmptyFields>> {
         let window = Args { first, after, last, before }.window(index)?;
         let found = self.batch.attempts.get(store(ctx), self.head.id).await?;
         let attempts = self.list(found, Field::Attempts);
@@ -411,22 +417,28 @@ impl Order {
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<String, OrderEvent, EmptyFields, EmptyFields>> {
+    ) -> Result<Connection<Cursor<i64>, OrderEvent, EmptyFields, EmptyFields>> {
         let version = |text: &str| uncursor(text)?.parse::<i64>().ok();
         let window = Args { first, after, last, before }.window(version)?;
         let Window { after, before, from_end, .. } = window;
         if !self.shows(Field::Timeline) {
-            return Ok(window.connection(Vec::<OrderEvent>::new(), EmptyFields, |e| (String::new(), e)));
+            return Ok(window.connection(Vec::<OrderEvent>::new(), EmptyFields, |event| (0, event)));
         }
         let stretch = Stretch { after, before, from_end, limit: window.limit() };
         let cell = self.batch.timeline(store(ctx), self.standing, stretch).await?;
         let Some(timelines) = cell.get() else { return Err(Error::internal("an empty timeline").into()) };
         let events = timelines.events.get(&self.head.id).cloned().unwrap_or_default();
         Ok(window.connection(events, EmptyFields, |logged| {
-            let key = cursor(&logged.event.version.to_string());
-            (key, OrderEvent::new(logged, self.clone(), timelines.people.clone()))
+            (logged.event.version, OrderEvent::new(logged, self.clone(), timelines.people.clone()))
         }))
     }
+}
+
+/// Whether the elements of this field's connection are asked for a field. What is said here only decides
+/// what is read together: whatever it misses is read when it is resolved.
+fn shows(ctx: &Context<'_>, field: &str) -> bool {
+    let asked = ctx.look_ahead();
+    asked.field("nodes").field(field).exists() || asked.field("edges").field("node").field(field).exists()
 }
 
 /// The viewer's session, for resolvers that have one for certain.

@@ -1,6 +1,6 @@
 //! Money: prices of an order, invoices, payments, refunds.
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Object, ScalarType, SimpleObject, Value};
 use domain::{
     money::Currency,
     order::{self, Head},
@@ -10,9 +10,11 @@ use super::{Order, store};
 use crate::{
     error::{Error, Result as Checked},
     graphql::{
+        at_hand::{Asked, Plain, within},
         failure::{Failure, Result},
         people::User,
         scalar::{CurrencyCode, DateTime, Decimal},
+        siblings::One,
     },
 };
 use domain::refusal::Refusal;
@@ -31,6 +33,16 @@ impl Money {
     pub fn new(minor: i64, currency: Currency) -> Money {
         let money = domain::money::Money::new(minor, currency);
         Money { amount: Decimal(money.decimal()), currency: CurrencyCode(currency) }
+    }
+}
+
+impl Plain for Money {
+    fn plain(&self, field: &Asked) -> Option<Value> {
+        match field.name.node.as_str() {
+            "amount" => Some(self.amount.to_value()),
+            "currency" => Some(self.currency.to_value()),
+            _ => None,
+        }
     }
 }
 
@@ -89,6 +101,22 @@ impl OrderPricing {
     }
 }
 
+impl Plain for OrderPricing {
+    fn plain(&self, field: &Asked) -> Option<Value> {
+        let money = match field.name.node.as_str() {
+            "subtotal" => &self.subtotal,
+            "discount" => &self.discount,
+            "tax" => &self.tax,
+            "deliveryFee" => &self.delivery_fee,
+            "total" => &self.total,
+            "paid" => &self.paid,
+            "due" => &self.due,
+            _ => return None,
+        };
+        within(money, field)
+    }
+}
+
 /// The state of an invoice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "order::InvoiceState")]
@@ -128,10 +156,10 @@ pub struct Invoice {
 
 impl Invoice {
     /// An invoice of an order in this currency.
-    pub fn new(invoice: order::Invoice, currency: Currency) -> Invoice {
+    pub fn new(invoice: &order::Invoice, currency: Currency) -> Invoice {
         Invoice {
             id: invoice.id.to_string().into(),
-            number: invoice.number,
+            number: invoice.number.clone(),
             state: invoice.state.into(),
             total: Money::new(invoice.total, currency),
             opened_at: DateTime(invoice.opened_at),
@@ -159,13 +187,13 @@ pub enum PaymentMethod {
 /// Money received.
 #[derive(Clone, Debug)]
 pub struct Payment {
-    payment: order::Payment,
+    payment: One<order::Payment>,
     order: Order,
 }
 
 impl Payment {
     /// A payment of this order.
-    pub fn new(payment: order::Payment, order: Order) -> Payment {
+    pub fn new(payment: One<order::Payment>, order: Order) -> Payment {
         Payment { payment, order }
     }
 }
@@ -212,13 +240,13 @@ impl Payment {
 /// Money given back.
 #[derive(Clone, Debug)]
 pub struct Refund {
-    refund: order::Refund,
+    refund: One<order::Refund>,
     order: Order,
 }
 
 impl Refund {
     /// A refund of this order.
-    pub fn new(refund: order::Refund, order: Order) -> Refund {
+    pub fn new(refund: One<order::Refund>, order: Order) -> Refund {
         Refund { refund, order }
     }
 }
@@ -266,7 +294,7 @@ pub(super) async fn author(
     let id = id?;
     let found = async {
         let authors = order.batch.authors(store(ctx)).await?;
-        Ok::<_, Failure>(authors.get(store(ctx), id).await?.cloned().map(User))
+        Ok::<_, Failure>(authors.get(store(ctx), id).await?.map(User))
     };
     found.await.transpose()
 }

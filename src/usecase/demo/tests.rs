@@ -60,7 +60,7 @@ async fn heads(app: &App) -> Vec<Head> {
         from_end: false,
         limit: 1_000,
     };
-    list::page(&app.store, &page).await.expect("a list")
+    list::page(&app.store, &page, &[]).await.expect("a list").heads
 }
 
 async fn events(app: &App) -> Vec<Event> {

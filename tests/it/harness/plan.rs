@@ -7,7 +7,7 @@ use ordo::{
     app::World,
     store::{
         Reads, Store,
-        list::{self, Key, Page, Sort},
+        list::{self, Key, Page, Party, Sort},
         people::{Organization, OrganizationKind},
     },
 };
@@ -53,10 +53,13 @@ impl App {
         founded.await.expect("companies");
         let db = Database::connect(&self.database_url).await.expect("a connection");
         db.execute_unprepared(&multiply(db.get_database_backend(), count)).await.expect("a throng");
-        db.execute_unprepared("ANALYZE").await.expect("statistics");
+        // SQLite is used without statistics: see `Store::open`.
+        if db.get_database_backend() == DbBackend::Postgres {
+            db.execute_unprepared("ANALYZE").await.expect("statistics");
+        }
         db.close().await.expect("closed");
         // One connection, for what is prepared there is found again; set as the server sets its own.
-        Store::open(&self.database_url, 1).await.expect("the store opens").db().clone()
+        Store::open(&self.database_url, 1).await.expect("the store opens").db().pool().clone()
     }
 
     /// What an account reaches.
@@ -64,8 +67,8 @@ impl App {
         ordo::usecase::session::actor(&self.inner, account.id).await.expect("an actor").grants()
     }
 
-    /// The statement of a page.
-    pub fn page_statement(&self, grants: &[Grant], asked: &Asked) -> Statement {
+    /// The statement of a page, with the names of these parties.
+    pub fn page_statement(&self, grants: &[Grant], asked: &Asked, names: &[Party]) -> Statement {
         let page = Page {
             grants,
             book: &self.inner.book,
@@ -77,7 +80,7 @@ impl App {
             from_end: false,
             limit: asked.limit,
         };
-        list::statement(&self.inner.store, &page)
+        list::statement(&self.inner.store, &page, names)
             .expect("a statement")
             .expect("something to read")
             .statement()
