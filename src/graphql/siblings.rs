@@ -197,6 +197,13 @@ impl<T> One<T> {
     }
 }
 
+impl<T> One<T> {
+    /// Its place among them, from 1.
+    pub fn position(&self) -> i32 {
+        i32::try_from(self.at + 1).unwrap_or(i32::MAX)
+    }
+}
+
 impl<T> Clone for One<T> {
     fn clone(&self) -> One<T> {
         One { all: self.all.clone(), at: self.at }

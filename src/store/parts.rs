@@ -84,8 +84,6 @@ pub async fn items(from: &impl Reads, orders: &[OrderId]) -> Result<HashMap<Orde
 pub struct Line {
     /// Its id.
     pub id: ItemId,
-    /// From 1, without gaps.
-    pub position: i32,
     /// The product.
     pub product: Option<ProductId>,
     /// The product's name when the order was placed.
@@ -96,8 +94,6 @@ pub struct Line {
     pub line_total: i64,
     /// Where the line stands.
     pub status: ItemStatus,
-    /// What it provides.
-    pub resource: Option<ResourceId>,
 }
 
 /// The lines of several orders, by position, and today's names of their products.
@@ -114,13 +110,11 @@ impl Lines {
     pub fn of(items: &HashMap<OrderId, Vec<Item>>) -> Lines {
         let line = |item: &Item| Line {
             id: item.id,
-            position: item.position,
             product: item.product,
             name: item.name.clone(),
             quantity: item.quantity,
             line_total: item.line_total,
             status: item.status,
-            resource: item.resource,
         };
         let lines = items.iter().map(|(order, items)| (*order, items.iter().map(line).collect()));
         Lines { lines: lines.collect(), products: HashMap::new() }
@@ -132,19 +126,17 @@ impl Lines {
 /// # Errors
 /// The database's.
 pub async fn lines(from: &impl Reads, orders: &[OrderId]) -> Result<Lines> {
-    let select = "SELECT i.order_id, i.id, i.position, i.product_id, i.name, i.quantity, i.line_total, \
-        i.status, i.resource_id, p.name FROM order_items i LEFT JOIN products p ON p.id = i.product_id";
+    let select = "SELECT i.order_id, i.id, i.product_id, i.name, i.quantity, i.line_total, i.status, \
+        p.name FROM order_items i LEFT JOIN products p ON p.id = i.product_id";
     let mut products = HashMap::new();
     let lines = grouped(from, select, "i.order_id, i.position", orders, |row| {
         let line = Line {
             id: row.id()?,
-            position: row.get()?,
             product: row.maybe_id()?,
             name: row.get()?,
             quantity: row.get()?,
             line_total: row.get()?,
             status: row.named(ItemStatus::parse)?,
-            resource: row.maybe_id()?,
         };
         if let Some(id) = line.product
             && let Entry::Vacant(place) = products.entry(id)

@@ -48,14 +48,25 @@ pub struct Lines {
     pub items: Siblings<Vec<Item>>,
     /// Their products.
     pub products: Products,
-    /// What they provide.
-    pub resources: Siblings<Resource>,
+    resources: OnceCell<Siblings<Resource>>,
 }
 
 impl Lines {
     /// Those of one order, by position.
     pub fn of(&self, order: OrderId) -> Arc<Vec<Line>> {
         self.lines.get(&order).cloned().unwrap_or_default()
+    }
+
+    /// What they provide.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn resources(&self, store: &Store) -> Result<&Siblings<Resource>> {
+        let read = async || {
+            let items = self.items.all(store).await?.flat_map(|(_, items)| items.iter());
+            Ok(Siblings::new(items.filter_map(|item| item.resource)))
+        };
+        self.resources.get_or_try_init(read).await
     }
 }
 
@@ -131,11 +142,11 @@ impl Batch {
                 (Siblings::knowing(orders, items), found)
             }
         };
-        let all = || found.lines.values().flatten();
+        let products = found.lines.values().flatten().filter_map(|line| line.product);
         Ok(Lines {
-            products: Named::new(all().filter_map(|line| line.product), found.products),
-            resources: Siblings::new(all().filter_map(|line| line.resource)),
+            products: Named::new(products, found.products),
             lines: found.lines.into_iter().map(|(order, lines)| (order, Arc::new(lines))).collect(),
+            resources: OnceCell::new(),
             items,
         })
     }

@@ -96,7 +96,8 @@ pub struct OrderItem {
 
 impl OrderItem {
     /// The fields that need more than a [`Line`]: an answer that shows one of them reads all at once.
-    pub const MORE: [&str; 6] = ["sku", "configuration", "unitPrice", "discount", "taxRate", "tax"];
+    pub const MORE: [&str; 7] =
+        ["sku", "configuration", "unitPrice", "discount", "taxRate", "tax", "resource"];
 
     /// A line of this order.
     pub fn new(line: One<Line>, order: Order) -> OrderItem {
@@ -134,7 +135,7 @@ impl OrderItem {
 
     /// From 1, without gaps.
     async fn position(&self) -> i32 {
-        self.line.position
+        self.line.position()
     }
 
     /// The product, while the catalogue knows it.
@@ -206,10 +207,10 @@ impl OrderItem {
 
     /// What it provides, once work on it has begun.
     async fn resource(&self, ctx: &Context<'_>) -> Option<Result<Resource>> {
-        let id = self.line.resource?;
         let found = async {
-            let lines = self.order.batch.lines(store(ctx), || false).await?;
-            Ok::<_, Failure>(lines.resources.get(store(ctx), id).await?)
+            let Some(id) = self.item(ctx).await?.resource else { return Ok(None) };
+            let lines = self.order.batch.lines(store(ctx), || true).await?;
+            Ok::<_, Failure>(lines.resources(store(ctx)).await?.get(store(ctx), id).await?)
         };
         let resource = |resource: Arc<order::Resource>| Resource {
             id: resource.id.to_string().into(),
@@ -227,7 +228,7 @@ impl Plain for OrderItem {
     fn plain(&self, field: &Asked) -> Option<Value> {
         Some(match field.name.node.as_str() {
             "id" => self.line.id.to_string().into(),
-            "position" => self.line.position.into(),
+            "position" => self.line.position().into(),
             "name" => self.line.name.as_str().into(),
             "quantity" => self.shown_quantity().into(),
             "status" => enum_value(ItemStatus::from(self.line.status)),
