@@ -6,7 +6,7 @@ mod at_hand;
 mod failure;
 mod node;
 mod order;
-mod paging;
+pub(crate) mod paging;
 mod people;
 mod product;
 mod scalar;

@@ -1,9 +1,10 @@
-//! From text to a parsed document, once: most clients send the same few texts again and again.
+//! From text to a parsed document that asks for no more than is allowed, once: most clients send the same
+//! few texts again and again.
 
 use std::sync::Arc;
 
 use async_graphql::{
-    Name, Positioned, Request, ServerError, Value,
+    ErrorExtensionValues, Name, Positioned, Request, ServerError, Value,
     parser::{
         parse_query,
         types::{BaseType, DocumentOperations, ExecutableDocument, OperationType, VariableDefinition},
@@ -11,50 +12,55 @@ use async_graphql::{
 };
 use moka::sync::Cache;
 
+use super::budget::{Budget, Excess, Limits, chosen};
+
 /// Bytes of query text that are remembered, all documents together.
 const REMEMBERED: u64 = 2 << 20;
 /// A longer text is parsed each time.
 const LONGEST: usize = 16 << 10;
 /// What a document weighs besides its text; keeps the cache at 512 entries or so.
 const OVERHEAD: u32 = 4 << 10;
-/// How deep brackets may be nested. The parser recurses once per bracket, without a limit of its own,
-/// before any other limit is looked at; a deep text would end the process.
-const DEEPEST: usize = 96;
+/// The fields that are pages: one that does not say its size costs as much as a page of the default size.
+const PAGED: [&str; 6] = ["attempts", "items", "orders", "organizations", "products", "timeline"];
 
-/// Parsed documents.
+/// Parsed documents, each of which is within the budget as far as that does not depend on variables.
 #[derive(Clone, Debug)]
-pub(super) struct Documents(Cache<String, Arc<ExecutableDocument>>);
+pub(super) struct Documents {
+    parsed: Cache<String, Arc<ExecutableDocument>>,
+    budget: Arc<Budget>,
+}
 
 impl Documents {
+    /// None yet.
     pub(super) fn new() -> Documents {
         let weight = |text: &String, _: &Arc<ExecutableDocument>| {
             u32::try_from(text.len()).unwrap_or(u32::MAX).saturating_add(OVERHEAD)
         };
-        Documents(Cache::builder().max_capacity(REMEMBERED).weigher(weight).build())
+        let parsed = Cache::builder().max_capacity(REMEMBERED).weigher(weight).build();
+        Documents { parsed, budget: Arc::new(Budget::new(Limits::default(), PAGED)) }
     }
 
     /// Puts the parsed document into the request, and says what kind of operation it is; nothing where
     /// the request names no operation of the document, which execution then refuses.
     ///
     /// # Errors
-    /// What the parser says.
+    /// What the parser says; what is asked for too much, with its code.
     pub(super) fn prepare(&self, request: &mut Request) -> Result<Option<OperationType>, ServerError> {
-        let document = match self.0.get(request.query.as_str()) {
+        let document = match self.parsed.get(request.query.as_str()) {
             Some(document) => document,
             None => self.parse(&request.query)?,
         };
-        let kind = kind(&document, request.operation_name.as_deref());
+        let name = request.operation_name.as_deref();
+        self.budget.measure(&document, name, &request.variables).map_err(refusal)?;
+        let kind = chosen(&document, name).map(|operation| operation.ty);
         request.set_parsed_query(ExecutableDocument::clone(&document));
         Ok(kind)
     }
 
     fn parse(&self, text: &str) -> Result<Arc<ExecutableDocument>, ServerError> {
-        if is_too_deep(text) {
-            let what =
-                format!("The query is nested too deep: at most {DEEPEST} brackets may be open at once.");
-            return Err(ServerError::new(what, None));
-        }
+        self.budget.text(text).map_err(refusal)?;
         let mut document = parse_query(text)?;
+        self.budget.document(&document).map_err(refusal)?;
         match &mut document.operations {
             DocumentOperations::Single(only) => {
                 only.node.variable_definitions.iter_mut().for_each(omittable);
@@ -66,7 +72,7 @@ impl Documents {
         }
         let document = Arc::new(document);
         if text.len() <= LONGEST {
-            self.0.insert(text.to_owned(), document.clone());
+            self.parsed.insert(text.to_owned(), document.clone());
         }
         Ok(document)
     }
@@ -82,99 +88,65 @@ fn omittable(variable: &mut Positioned<VariableDefinition>) {
     }
 }
 
-fn kind(document: &ExecutableDocument, name: Option<&str>) -> Option<OperationType> {
-    let mut operations = document.operations.iter();
-    let (_, operation) = match name {
-        Some(wanted) => operations.find(|(name, _)| name.is_some_and(|name| name.as_str() == wanted))?,
-        None => operations.next().filter(|_| operations.next().is_none())?,
-    };
-    Some(operation.node.ty)
-}
-
-/// Whether more than [`DEEPEST`] brackets are open somewhere, outside of strings and comments.
-fn is_too_deep(text: &str) -> bool {
-    let mut rest = text.as_bytes();
-    let mut depth = 0_usize;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = match byte {
-            b'{' | b'[' | b'(' => {
-                depth += 1;
-                if depth > DEEPEST {
-                    return true;
-                }
-                after
-            }
-            b'}' | b']' | b')' => {
-                depth = depth.saturating_sub(1);
-                after
-            }
-            b'#' => skip(after, |rest| rest.starts_with(b"\n") || rest.starts_with(b"\r")),
-            b'"' if after.starts_with(b"\"\"") => block(&after[2..]),
-            b'"' => string(after),
-            _ => after,
-        };
-    }
-    false
-}
-
-/// What is left from where `ends` says so.
-fn skip(mut rest: &[u8], ends: impl Fn(&[u8]) -> bool) -> &[u8] {
-    while !rest.is_empty() && !ends(rest) {
-        rest = &rest[1..];
-    }
-    rest
-}
-
-/// What follows a string. One that does not end on its line is a fault; what follows is then counted.
-fn string(mut rest: &[u8]) -> &[u8] {
-    loop {
-        rest = match rest {
-            [] | [b'\n' | b'\r', ..] => return rest,
-            [b'"', after @ ..] => return after,
-            [b'\\', _, after @ ..] => after,
-            [_, after @ ..] => after,
-        };
-    }
-}
-
-/// What follows a block string.
-fn block(mut rest: &[u8]) -> &[u8] {
-    loop {
-        rest = match rest {
-            [] => return rest,
-            [b'"', b'"', b'"', after @ ..] => return after,
-            [b'\\', b'"', b'"', b'"', after @ ..] => after,
-            [_, after @ ..] => after,
-        };
-    }
+fn refusal(excess: Excess) -> ServerError {
+    let mut error = ServerError::new(excess.to_string(), None);
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", excess.code());
+    error.extensions = Some(extensions);
+    error
 }
 
 #[cfg(test)]
 mod tests {
+    use async_graphql::{
+        Variables,
+        parser::{
+            parse_schema,
+            types::{TypeKind, TypeSystemDefinition},
+        },
+        value,
+    };
+
     use super::*;
 
     fn request(text: &str) -> Result<Option<OperationType>, ServerError> {
         Documents::new().prepare(&mut Request::new(text))
     }
 
-    #[test]
-    fn a_deep_text_is_refused_before_it_is_parsed() {
-        for bracket in ["{a", "{a(b:[", "[", "query($a:["] {
-            let text = bracket.repeat(200_000);
-            assert!(request(&text).unwrap_err().message.contains("nested too deep"), "{bracket}");
-        }
-        let (open, close) = ("[".repeat(90), "]".repeat(90));
-        assert!(request(&format!("{{a(b:{open}{close})}}")).is_ok());
-        assert!(request(&format!("{}{}", "{a".repeat(60), "}".repeat(60))).is_ok());
+    fn is_too_complex(error: &ServerError) -> bool {
+        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+        code == Some(&value!("TOO_COMPLEX"))
     }
 
     #[test]
-    fn brackets_in_strings_and_comments_do_not_count() {
-        let many = "{[(".repeat(100);
-        assert!(!is_too_deep(&format!("# {many}\n{{ a(b: \"{many} \\\" {many}\") }}")));
-        assert!(!is_too_deep(&format!("{{ a(b: \"\"\"{many} \\\"\"\" \n {many}\"\"\") }}")));
-        assert!(is_too_deep(&format!("# c\r{many}")));
-        assert!(is_too_deep(&format!("{{a(b:\"\") {many}")));
+    fn a_deep_text_is_refused_before_it_is_parsed() {
+        for bracket in ["{a", "{a(b:[", "[", "query($a:["] {
+            let error = request(&bracket.repeat(10_000)).unwrap_err();
+            assert!(error.message.contains("open brackets"), "{bracket}");
+            assert!(is_too_complex(&error), "{bracket}");
+        }
+        let (open, close) = ("[".repeat(90), "]".repeat(90));
+        assert!(request(&format!("{{a(b:{open}{close})}}")).is_ok());
+        assert!(request(&format!("{}{}", "{a".repeat(20), "}".repeat(20))).is_ok());
+    }
+
+    #[test]
+    fn a_text_that_the_parser_reads_as_other_strings_does_not_reach_it() {
+        let text = format!("{{ a(b: [\"\"\" \" {}", "{a:".repeat(10_000));
+        assert!(request(&text).unwrap_err().message.contains("block string"));
+    }
+
+    #[test]
+    fn variables_are_measured_anew_for_a_document_that_is_remembered() {
+        let documents = Documents::new();
+        let text = "query($n: Int) { orders(first: $n) { nodes { items(first: $n) { nodes {
+            attempts(first: $n) { nodes { id } } } } } } }";
+        for (n, allowed) in [(1, true), (100, false), (10, true)] {
+            let variables = Variables::from_value(value!({ "n": n }));
+            let answer = documents.prepare(&mut Request::new(text).variables(variables));
+            assert_eq!(answer.is_ok(), allowed, "{n}");
+            assert!(answer.is_ok() || answer.is_err_and(|error| is_too_complex(&error)), "{n}");
+        }
     }
 
     #[test]
@@ -189,5 +161,24 @@ mod tests {
         }
         assert_eq!(documents.prepare(&mut Request::new(text)).unwrap(), None);
         assert_eq!(request("subscription { a }").unwrap(), Some(OperationType::Subscription));
+    }
+
+    #[test]
+    fn every_page_of_the_schema_is_known() {
+        let schema = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql"));
+        let mut pages = Vec::new();
+        for definition in parse_schema(schema).unwrap().definitions {
+            if let TypeSystemDefinition::Type(kind) = definition
+                && let TypeKind::Object(object) = kind.node.kind
+            {
+                let fields = object.fields.into_iter().map(|field| field.node);
+                let paged =
+                    fields.filter(|field| field.arguments.iter().any(|each| each.node.name.node == "first"));
+                pages.extend(paged.map(|field| field.name.node.to_string()));
+            }
+        }
+        pages.sort();
+        pages.dedup();
+        assert_eq!(pages, PAGED);
     }
 }

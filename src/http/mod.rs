@@ -3,9 +3,12 @@
 //! What never happens here: rules, SQL, a read of business data.
 
 pub mod auth;
+mod budget;
 mod document;
 mod graphql;
+mod measure;
 mod operation;
+mod scan;
 mod socket;
 mod start_page;
 

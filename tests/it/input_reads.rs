@@ -105,6 +105,11 @@ async fn documents_that_are_wrong_or_too_much_are_refused_before_anything_is_rea
     let deep =
         |depth| format!("{{ __type(name: \"Order\") {{ fields {{ type {{ {} }} }} }} }}", types(depth));
     let (deeper, deepest) = (deep(17), deep(56));
+    let spread = |n: usize| format!("fragment F{n} on Query {{ {}}} ", format!("...F{} ", n + 1).repeat(6));
+    let bomb: String = (0..18).map(spread).collect();
+    let bomb = format!("{{ ...F0 }} {bomb} fragment F18 on Query {{ settings {{ serverVersion }} }}");
+    let tokens = format!("{{ settings {{ {} }} }}", "serverVersion ".repeat(5_000));
+    let stuck = format!("{{ a(b: [{}", "\"\"\"\\\"".repeat(20_000));
     assert!(app.staff().send(&deep(16), json!({})).await.codes().is_empty());
     let before = app.statements.load(std::sync::atomic::Ordering::SeqCst);
     #[rustfmt::skip]
@@ -115,13 +120,16 @@ async fn documents_that_are_wrong_or_too_much_are_refused_before_anything_is_rea
         ("a million rows", &wide, json!({}), "complex"),
         ("more rows than can be counted", &widest, json!({}), "complex"),
         ("eleven directives", &directives, json!({}), "directives"),
-        ("fields 21 deep", &deeper, json!({}), "deep"),
+        ("fields 21 deep", &deeper, json!({}), "depth"),
         ("a fragment within itself", "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }", json!({}), "depth"),
         ("fields 60 deep", &deepest, json!({}), "depth"),
+        ("eighteen fragments that spread each other six times", &bomb, json!({}), "more than 10000 fields"),
+        ("5,000 words", &tokens, json!({}), "tokens"),
     ];
     refused(&app, "TOO_COMPLEX", rows).await;
     #[rustfmt::skip]
     let rows: Vec<Row<'_>> = vec![
+        ("block strings that never end", &stuck, json!({}), "block string"),
         ("half a document", "{ orders { nodes { id }", json!({}), "-->"),
         ("no document at all", "#", json!({}), "-->"),
         ("another language", "SELECT * FROM orders", json!({}), "-->"),
