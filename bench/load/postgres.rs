@@ -1,14 +1,12 @@
 //! A throwaway PostgreSQL cluster as it would run in earnest: durable, on disk, on a Unix socket alone.
 
-use std::{
-    io::{BufRead, BufReader, Read},
-    os::unix::{fs::MetadataExt, process::CommandExt},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-};
+use std::{path::PathBuf, process::Child};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
+
+#[path = "../../tests/it/postgres/keeper.rs"]
+mod keeper;
 
 /// Lives as long as this process, then stops the server and removes the folder: the kernel closes its
 /// standard input however this process ends. The tests have a faster one, which is not durable.
@@ -34,29 +32,8 @@ pub struct Cluster {
 impl Cluster {
     /// Starts one.
     pub fn start() -> Result<Cluster> {
-        let installed =
-            newest_installed().context("PostgreSQL's server is missing: apt-get install postgresql")?;
-        let path = format!("{}:{}", installed.display(), std::env::var("PATH").unwrap_or_default());
-        let mut keeper = command()?
-            .args(["sh", "-c", KEEPER])
-            .env("PATH", path)
-            .current_dir("/tmp")
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("PostgreSQL's keeper does not start (needs env, sh and, as root, setpriv)")?;
-        let (mut said, mut rest) = (String::new(), String::new());
-        if let Some(stdout) = keeper.stdout.take() {
-            let mut stdout = BufReader::new(stdout);
-            stdout.read_line(&mut said)?;
-            stdout.read_to_string(&mut rest)?;
-        }
-        match said.trim() {
-            folder if folder.starts_with('/') => Ok(Cluster { folder: folder.into(), keeper }),
-            _ => bail!("PostgreSQL does not start; it said:\n{rest}"),
-        }
+        let (folder, keeper) = keeper::keep(KEEPER).map_err(Error::msg)?;
+        Ok(Cluster { folder, keeper })
     }
 
     /// The URL of a database.
@@ -89,7 +66,7 @@ impl Cluster {
     /// The data folder is closed to everybody but its owner.
     fn pid_as_owner(&self) -> Result<String> {
         let file = self.folder.join("data/postmaster.pid");
-        let read = command()?.arg("cat").arg(&file).output()?;
+        let read = keeper::command().map_err(Error::msg)?.arg("cat").arg(&file).output()?;
         Ok(String::from_utf8_lossy(&read.stdout).into_owned())
     }
 }
@@ -99,22 +76,4 @@ impl Drop for Cluster {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
     }
-}
-
-/// `initdb` refuses root, so root becomes the user that Debian's package made.
-fn command() -> Result<Command> {
-    if std::fs::metadata("/proc/self")?.uid() != 0 {
-        return Ok(Command::new("env"));
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
-    Ok(command)
-}
-
-fn newest_installed() -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
-    let numbered =
-        versions.filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path())));
-    let complete = numbered.map(|(version, path)| (version, path.join("bin")));
-    complete.filter(|(_, bin)| bin.join("initdb").is_file()).max().map(|(_, bin)| bin)
 }

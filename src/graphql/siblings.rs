@@ -195,9 +195,12 @@ impl<T> One<T> {
         let all = all.clone();
         (0..all.len()).map(move |at| One { all: all.clone(), at })
     }
-}
 
-impl<T> One<T> {
+    /// What stands at the same place among others.
+    pub fn beside<U>(&self, others: Arc<Vec<U>>) -> Option<One<U>> {
+        (self.at < others.len()).then_some(One { all: others, at: self.at })
+    }
+
     /// Its place among them, from 1.
     pub fn position(&self) -> i32 {
         i32::try_from(self.at + 1).unwrap_or(i32::MAX)

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::{Value, json};
 
-use crate::harness::{App, Client, Goods, Subscriber, Wanted};
+use crate::harness::{App, Goods, Subscriber, Wanted};
 
 /// An example of a mutation on an existing order.
 pub struct Mutation {
@@ -98,24 +98,6 @@ const SUBSCRIPTIONS: [(&str, &str); 2] = [
     ("orderStatusChanged", "subscription { orderStatusChanged { kind orderId } }"),
 ];
 
-fn roles(app: &App) -> Vec<(&'static str, Client)> {
-    vec![
-        ("anonymous", app.anonymous()),
-        ("admin", app.admin()),
-        ("staff", app.staff()),
-        ("support", app.support()),
-        ("csr", app.csr()),
-        ("provider", app.provider()),
-        ("manager", app.manager()),
-        ("worker", app.worker()),
-        ("agent", app.agent()),
-        ("approver", app.approver()),
-        ("consumer", app.consumer()),
-        ("stranger", app.stranger()),
-        ("rival", app.rival()),
-    ]
-}
-
 /// What an answer comes to, in a word.
 fn outcome(body: &Value, field: &str) -> String {
     if let Some(errors) = body["errors"].as_array() {
@@ -166,7 +148,7 @@ async fn every_root_field_answers_every_role_as_the_golden_file_says() {
     let app = App::start().await;
     let mut golden = Golden::default();
     let fixture = app.stand(&[Wanted::new(&app.company.server, "pending_payment")]).await.remove(0);
-    for (role, client) in roles(&app) {
+    for (role, client) in app.roles() {
         for (field, document, variables) in queries(&fixture) {
             let answer = client.send(document, variables).await;
             golden.add(format!("Query.{field}"), role, outcome(&answer.body, field));
@@ -209,7 +191,7 @@ async fn subscribe(app: &App, fixture: &str, golden: &mut Golden) {
     });
     let foreign = app.place_input(&app.stranger(), foreign).await;
     let mut listening = Vec::new();
-    for (role, client) in roles(app) {
+    for (role, client) in app.roles() {
         for (field, document) in SUBSCRIPTIONS {
             let mut subscriber = Subscriber::connect(&app.url, client.token()).await;
             subscriber.start("1", document, json!({})).await;
@@ -240,7 +222,7 @@ async fn subscribe(app: &App, fixture: &str, golden: &mut Golden) {
 async fn place(app: &App, golden: &mut Golden) {
     let document = "mutation($input: OrderCreateInput!) { orderCreate(input: $input) { order { id } \
         errors { code } } }";
-    for (role, client) in roles(app) {
+    for (role, client) in app.roles() {
         let input = json!({
             "customer": { "id": app.company.customer.to_string() },
             "lines": [{ "product": app.company.server.id.to_string() }],
@@ -252,7 +234,7 @@ async fn place(app: &App, golden: &mut Golden) {
 
 /// Every mutation by every role, on an order of its own.
 async fn change(app: &App, golden: &mut Golden) {
-    let (roles, mutations) = (roles(app), mutations(app));
+    let (roles, mutations) = (app.roles(), mutations(app));
     let wanted: Vec<Wanted> = mutations
         .iter()
         .flat_map(|mutation| std::iter::repeat_n(mutation.wanted.clone(), roles.len()))

@@ -2,11 +2,9 @@
 //! Starts on first use, listens on a Unix socket alone, and writes nothing safely to disk: fast, not durable.
 //! Never skips: where PostgreSQL cannot be had, the test fails and says what to install.
 
-use std::io::{BufRead, BufReader, Read};
-use std::os::unix::{fs::MetadataExt, process::CommandExt};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+mod keeper;
+
+use std::{path::PathBuf, process::Child, sync::OnceLock};
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use tokio::sync::{Mutex, OnceCell};
@@ -36,7 +34,7 @@ rm -rf "$dir"
 "#;
 
 struct Cluster {
-    dir: String,
+    folder: PathBuf,
     /// Holds the write end of the keeper's standard input open; it is never waited for.
     _keeper: Child,
 }
@@ -93,65 +91,12 @@ async fn administer(statement: &str) {
 fn url(database: &str) -> String {
     static CLUSTER: OnceLock<Result<Cluster, String>> = OnceLock::new();
     match CLUSTER.get_or_init(start) {
-        Ok(cluster) => format!("postgres://postgres@localhost/{database}?host={}", cluster.dir),
+        Ok(cluster) => format!("postgres://postgres@localhost/{database}?host={}", cluster.folder.display()),
         Err(reason) => panic!("{reason}"),
     }
 }
 
 fn start() -> Result<Cluster, String> {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let path = match newest_installed() {
-        Some(bin) => format!("{}:{path}", bin.display()),
-        None => path,
-    };
-    if !path.split(':').any(|folder| PathBuf::from(folder).join("initdb").is_file()) {
-        return Err(
-            "PostgreSQL's server is missing: no initdb under /usr/lib/postgresql/*/bin or on the PATH. \
-             Install it with `apt-get install postgresql`, or run ./test, which does."
-                .to_owned(),
-        );
-    }
-    let mut keeper = command()?
-        .args(["sh", "-c", KEEPER])
-        .env("PATH", path)
-        .current_dir("/tmp")
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| {
-            format!("PostgreSQL's keeper does not start (needs env, sh and, as root, setpriv): {error}")
-        })?;
-    let mut said = String::new();
-    let mut rest = String::new();
-    if let Some(stdout) = keeper.stdout.take() {
-        let mut stdout = BufReader::new(stdout);
-        let read = stdout.read_line(&mut said).and_then(|_| stdout.read_to_string(&mut rest));
-        read.map_err(|error| format!("PostgreSQL's keeper cannot be heard: {error}"))?;
-    }
-    match said.trim() {
-        dir if dir.starts_with('/') => Ok(Cluster { dir: dir.to_owned(), _keeper: keeper }),
-        _ => Err(format!("PostgreSQL does not start; it said:\n{rest}")),
-    }
-}
-
-/// `initdb` refuses root, so root becomes the user that Debian's package made.
-fn command() -> Result<Command, String> {
-    let own =
-        std::fs::metadata("/proc/self").map_err(|error| format!("/proc/self cannot be read: {error}"))?;
-    if own.uid() != 0 {
-        return Ok(Command::new("env"));
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
-    Ok(command)
-}
-
-fn newest_installed() -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
-    let numbered =
-        versions.filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path())));
-    let complete = numbered.map(|(version, path)| (version, path.join("bin")));
-    complete.filter(|(_, bin)| bin.join("initdb").is_file()).max().map(|(_, bin)| bin)
+    let (folder, keeper) = keeper::keep(KEEPER)?;
+    Ok(Cluster { folder, _keeper: keeper })
 }

@@ -108,7 +108,8 @@ impl OrderItem {
     async fn item(&self, ctx: &Context<'_>) -> Result<One<order::Item>> {
         let lines = self.order.batch.lines(store(ctx), || true).await?;
         let items = lines.items.get(store(ctx), self.order.head.id).await?.unwrap_or_default();
-        let item = One::each(&items).find(|item| item.id == self.line.id);
+        // Both are sorted by position.
+        let item = self.line.beside(items).filter(|item| item.id == self.line.id);
         Ok(item.ok_or_else(|| Error::internal("a line that is gone"))?)
     }
 

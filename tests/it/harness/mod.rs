@@ -151,6 +151,25 @@ impl App {
         Client::new(&self.url, None)
     }
 
+    /// Everybody, by role.
+    pub fn roles(&self) -> Vec<(&'static str, Client)> {
+        vec![
+            ("anonymous", self.anonymous()),
+            ("admin", self.admin()),
+            ("staff", self.staff()),
+            ("support", self.support()),
+            ("csr", self.csr()),
+            ("provider", self.provider()),
+            ("manager", self.manager()),
+            ("worker", self.worker()),
+            ("agent", self.agent()),
+            ("approver", self.approver()),
+            ("consumer", self.consumer()),
+            ("stranger", self.stranger()),
+            ("rival", self.rival()),
+        ]
+    }
+
     /// Statements that some work costs.
     pub async fn statements_of<T>(&self, work: impl Future<Output = T>) -> (u64, T) {
         let before = self.statements.load(Ordering::SeqCst);
