@@ -10,11 +10,11 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use chrono::TimeDelta;
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use domain::role::Role;
 use ordo::{
     app::{App, Machine, World},
-    config::{self, Config, Demo, Sources},
+    config::{self, Config, Demo, SETTINGS, Setting, Sources},
     error::Error,
     graphql,
     http::{self, StartPage, auth::Auth},
@@ -34,38 +34,45 @@ pub struct Arguments {
 }
 
 /// Settings; each wins over its environment variable, and that over the file.
-#[derive(Debug, Args)]
-struct Flags {
-    /// The settings file [env: ORDO_CONFIG] [default: ordo.toml, if there]
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<String>,
-    /// The address to listen on [env: ORDO_LISTEN] [default: 127.0.0.1:8000]
-    #[arg(long, global = true, value_name = "ADDRESS")]
-    listen: Option<String>,
-    /// The database, sqlite: or postgres: [env: DATABASE_URL] [default: sqlite://ordo.db?mode=rwc]
-    #[arg(long, global = true, value_name = "URL")]
-    database_url: Option<String>,
-    /// Connections to the database [env: ORDO_DATABASE_CONNECTIONS] [default: 8]
-    #[arg(long, global = true, value_name = "N")]
-    database_connections: Option<String>,
-    /// A public key to verify tokens with, PEM [env: ORDO_JWT_PUBLIC_KEY_FILE]
-    #[arg(long, global = true, value_name = "FILE")]
-    jwt_public_key_file: Option<String>,
-    /// Who issues tokens [env: ORDO_JWT_ISSUER] [default: ordo]
-    #[arg(long, global = true, value_name = "NAME")]
-    jwt_issuer: Option<String>,
-    /// Whom tokens are for [env: ORDO_JWT_AUDIENCE] [default: ordo]
-    #[arg(long, global = true, value_name = "NAME")]
-    jwt_audience: Option<String>,
-    /// What is logged: a level, or levels by target [env: ORDO_LOG] [default: info]
-    #[arg(long, global = true, value_name = "LEVEL")]
-    log: Option<String>,
-    /// Where a random secret is kept when ORDO_JWT_SECRET is not set [env: ORDO_SECRET_FILE]
-    #[arg(long, global = true, value_name = "FILE")]
-    secret_file: Option<String>,
-    /// Load the demo company into a new default database: auto or off [env: ORDO_DEMO] [default: auto]
-    #[arg(long, global = true, value_name = "WHEN")]
-    demo: Option<String>,
+#[derive(Debug)]
+struct Flags(BTreeMap<&'static str, String>);
+
+impl Args for Flags {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let file = Arg::new("config").long("config").value_name("FILE").global(true);
+        let file = file.help("The settings file [env: ORDO_CONFIG] [default: ordo.toml, if there]");
+        let flags = SETTINGS.iter().filter(|setting| !setting.is_secret()).map(flag);
+        command.arg(file).args(flags)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Flags::augment_args(command)
+    }
+}
+
+/// The flag of a setting. Its default stands in the help only: a flag that is not given leaves the word to
+/// the environment.
+fn flag(setting: &'static Setting) -> Arg {
+    let Setting { key, variable, default, value, help, .. } = setting;
+    let default = default.map_or_else(String::new, |default| format!(" [default: {default}]"));
+    let flag = Arg::new(key).long(setting.flag()).value_name(value).global(true);
+    flag.help(format!("{help} [env: {variable}]{default}"))
+}
+
+impl FromArgMatches for Flags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Flags, clap::Error> {
+        let keys = SETTINGS.iter().filter(|setting| !setting.is_secret()).map(|setting| setting.key);
+        let given = keys.chain(["config"]).filter_map(|key| {
+            let value: &String = matches.get_one(key)?;
+            Some((key, value.clone()))
+        });
+        Ok(Flags(given.collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Flags::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,6 +94,8 @@ enum Command {
     },
     /// Load the demo company into an empty database
     Demo,
+    /// Print every setting and where it came from; secrets are named, never shown
+    Config,
     /// Look after workflow files
     #[command(subcommand)]
     Workflow(WorkflowCommand),
@@ -125,35 +134,23 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Schema) => print(&graphql::sdl())?,
         Some(Command::Workflow(WorkflowCommand::Check { file })) => return check(&file),
         command => {
-            let config = Config::load(&Sources::of_process(flags.given())?)?;
+            let config = Config::load(&Sources::of_process(flags.0)?)?;
+            if let Some(Command::Config) = command {
+                print(&config.shown())?;
+                return Ok(ExitCode::SUCCESS);
+            }
             start_log(&config)?;
             match command.unwrap_or(Command::Serve) {
                 Command::Migrate => migrate(&config).await?,
                 Command::Token { who, hours } => token(&config, &who, hours).await?,
                 Command::Demo => demo(&config).await?,
-                Command::Serve | Command::Schema | Command::Workflow(_) => serve(&config).await?,
+                Command::Serve | Command::Schema | Command::Config | Command::Workflow(_) => {
+                    serve(&config).await?
+                }
             }
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-impl Flags {
-    fn given(self) -> BTreeMap<&'static str, String> {
-        let all = [
-            ("config", self.config),
-            ("listen", self.listen),
-            ("database_url", self.database_url),
-            ("database_connections", self.database_connections),
-            ("jwt_public_key_file", self.jwt_public_key_file),
-            ("jwt_issuer", self.jwt_issuer),
-            ("jwt_audience", self.jwt_audience),
-            ("log", self.log),
-            ("secret_file", self.secret_file),
-            ("demo", self.demo),
-        ];
-        all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
-    }
 }
 
 fn start_log(config: &Config) -> Result<()> {

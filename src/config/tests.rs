@@ -20,7 +20,7 @@ fn sentence_of(sources: &Sources) -> String {
 
 #[test]
 fn the_example_file_holds_the_defaults() {
-    let (_folder, example) = with_file(include_str!("../ordo.example.toml"));
+    let (_folder, example) = with_file(include_str!("../../ordo.example.toml"));
     let (_other, none) = sources();
     let (example, none) = (Config::load(&example).unwrap(), Config::load(&none).unwrap());
     assert_eq!(example.listen, none.listen);
@@ -28,7 +28,9 @@ fn the_example_file_holds_the_defaults() {
     assert_eq!(example.database_connections, none.database_connections);
     assert_eq!((&example.jwt_issuer, &example.jwt_audience), (&none.jwt_issuer, &none.jwt_audience));
     assert_eq!((&example.log, example.demo), (&none.log, none.demo));
-    let text = include_str!("../ordo.example.toml");
+    assert_eq!(example.introspection, none.introspection);
+    assert_eq!((example.only_trusted, example.operation_time), (none.only_trusted, none.operation_time));
+    let text = include_str!("../../ordo.example.toml");
     for one in &SETTINGS {
         assert!(text.contains(one.key) && text.contains(one.variable), "{} is not explained", one.key);
     }
@@ -86,6 +88,12 @@ fn a_wrong_value_is_one_sentence_that_names_its_origin() {
         said("ORDO_DEMO", "yes"),
         "`demo` (environment variable ORDO_DEMO) must be auto or off, not \"yes\""
     );
+    assert_eq!(
+        said("ORDO_CORS_ORIGINS", "https://a.example, *"),
+        "`cors_origins` (environment variable ORDO_CORS_ORIGINS) must name origins such as \
+         https://shop.example.com, without a path, with commas between them, not \"*\""
+    );
+    assert!(said("ORDO_DOCUMENTS", "trusted").ends_with("`documents_file` names none"));
     assert!(said("ORDO_CONFIG", "no.toml").starts_with("the settings file no.toml cannot be read"));
 }
 
@@ -117,6 +125,28 @@ fn a_flag_is_named_as_it_is_written() {
         sentence_of(&sources),
         "`database_url` (flag --database-url) must begin with sqlite: or postgres:"
     );
+}
+
+#[test]
+fn what_is_shown_is_a_settings_file_again_without_secrets() {
+    let (_folder, mut first) = with_file("listen = \"127.0.0.1:1\"");
+    first.variables.insert("ORDO_JWT_SECRET".into(), "hunter2 ".repeat(8));
+    first.variables.insert("DATABASE_URL".into(), "postgres://me:hunter2@db/ordo".into());
+    first.flags.insert("demo", "off".into());
+    let shown = Config::load(&first).unwrap().shown();
+    assert!(!shown.contains("hunter2"), "{shown}");
+    for line in [
+        "listen = \"127.0.0.1:1\"  # file ordo.toml",
+        "database_url = \"postgres://me:…@db/ordo\"  # environment variable DATABASE_URL",
+        "# jwt_secret is set (environment variable ORDO_JWT_SECRET) and not shown",
+        "demo = \"off\"  # flag --demo",
+        "jwt_issuer = \"ordo\"  # default",
+        "# tls_key_file is not set",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line} in {shown}");
+    }
+    let (_folder, second) = with_file(&shown);
+    assert_eq!(Config::load(&second).unwrap().listen.port(), 1);
 }
 
 #[test]
