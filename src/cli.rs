@@ -229,6 +229,7 @@ fn check(file: &PathBuf) -> Result<ExitCode> {
 async fn serve(config: &Config) -> Result<()> {
     let secret = config.secret()?;
     let auth = auth(config, secret.bytes())?;
+    let settings = door(config)?;
     // Before the database: where the address is taken, nothing shall be left behind.
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(|error| {
@@ -248,7 +249,7 @@ async fn serve(config: &Config) -> Result<()> {
     let stop = stop_signal()?;
     greet(&format!("http://{address}"), start.tokens.as_deref())?;
     let store = app.store.clone();
-    http::serve(listener, app, auth, start, stop).await.context("the server stopped")?;
+    http::serve(listener, app, auth, settings, start, stop).await.context("the server stopped")?;
     // Statements of clients that are gone may still run; they are given up with the process.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(2), store.close()).await;
     Ok(())
@@ -312,6 +313,18 @@ fn auth(config: &Config, secret: &[u8]) -> Result<Auth> {
         Some(pem) => Auth::with_public_key(pem, issuer, audience)
             .map_err(|error| config.fault("jwt_public_key_file", error).into()),
     }
+}
+
+/// The front door as it is configured.
+fn door(config: &Config) -> Result<http::Settings> {
+    let trusted = config.documents.as_deref().map(http::Trusted::parse).transpose();
+    Ok(http::Settings {
+        introspection: config.introspection,
+        trusted: trusted.map_err(|what| config.fault("documents_file", what))?.unwrap_or_default(),
+        only_trusted: config.only_trusted,
+        operation_time: config.operation_time,
+        cors_origins: config.cors_origins.clone(),
+    })
 }
 
 async fn open(config: &Config) -> Result<Store> {

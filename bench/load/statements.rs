@@ -33,7 +33,14 @@ pub async fn count(url: &str, cases: &[Case]) -> Result<Vec<u64>> {
     let until = async {
         let _ = stopped.await;
     };
-    let server = tokio::spawn(http::serve(listener, app, auth, StartPage::default(), until));
+    let server = tokio::spawn(http::serve(
+        listener,
+        app,
+        auth,
+        http::Settings::default(),
+        StartPage::default(),
+        until,
+    ));
     let mut counts = Vec::new();
     for case in cases {
         let before = counter.load(Ordering::Relaxed);

@@ -18,7 +18,7 @@ mod workflow;
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions};
 
 pub use failure::{Failure, Result};
-pub use order::ClientIp;
+pub use order::{ClientIp, ResumeAfter};
 pub use viewer::Session;
 
 use crate::app::App;

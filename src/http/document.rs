@@ -4,15 +4,24 @@
 use std::sync::Arc;
 
 use async_graphql::{
-    ErrorExtensionValues, Name, Positioned, Request, ServerError, Value,
+    Name, Positioned, Request, ServerError, Value,
     parser::{
         parse_query,
-        types::{BaseType, DocumentOperations, ExecutableDocument, OperationType, VariableDefinition},
+        types::{
+            BaseType, DocumentOperations, ExecutableDocument, OperationType, Selection, SelectionSet,
+            VariableDefinition,
+        },
     },
 };
 use moka::sync::Cache;
 
-use super::budget::{Budget, Excess, Limits, chosen};
+use super::{
+    budget::{Budget, Excess, Limits, chosen},
+    envelope::Envelope,
+    fault,
+    texts::Texts,
+    variable,
+};
 
 /// Bytes of query text that are remembered, all documents together.
 const REMEMBERED: u64 = 2 << 20;
@@ -23,59 +32,116 @@ const OVERHEAD: u32 = 4 << 10;
 /// The fields that are pages: one that does not say its size costs as much as a page of the default size.
 const PAGED: [&str; 6] = ["attempts", "items", "orders", "organizations", "products", "timeline"];
 
+/// An operation that may run as far as its text and its size are concerned.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The request, with its document parsed.
+    pub(super) request: Request,
+    /// What it is; nothing where the request names no operation of the document, which execution then
+    /// refuses.
+    pub(super) kind: Option<OperationType>,
+    /// Whether it reads the schema itself.
+    pub(super) introspects: bool,
+}
+
 /// Parsed documents, each of which is within the budget as far as that does not depend on variables.
 #[derive(Clone, Debug)]
 pub(super) struct Documents {
-    parsed: Cache<String, Arc<ExecutableDocument>>,
+    texts: Texts,
+    parsed: Cache<String, Arc<Document>>,
     budget: Arc<Budget>,
 }
 
+#[derive(Debug)]
+struct Document {
+    parsed: ExecutableDocument,
+    introspects: bool,
+}
+
 impl Documents {
-    /// None yet.
-    pub(super) fn new() -> Documents {
-        let weight = |text: &String, _: &Arc<ExecutableDocument>| {
+    /// None yet, but the trusted ones.
+    pub(super) fn new(texts: Texts) -> Documents {
+        let weight = |text: &String, _: &Arc<Document>| {
             u32::try_from(text.len()).unwrap_or(u32::MAX).saturating_add(OVERHEAD)
         };
         let parsed = Cache::builder().max_capacity(REMEMBERED).weigher(weight).build();
-        Documents { parsed, budget: Arc::new(Budget::new(Limits::default(), PAGED)) }
+        Documents { texts, parsed, budget: Arc::new(Budget::new(Limits::default(), PAGED)) }
     }
 
-    /// Puts the parsed document into the request, and says what kind of operation it is; nothing where
-    /// the request names no operation of the document, which execution then refuses.
+    /// Finds the text, parses it, and measures what it asks for.
     ///
     /// # Errors
-    /// What the parser says; what is asked for too much, with its code.
-    pub(super) fn prepare(&self, request: &mut Request) -> Result<Option<OperationType>, ServerError> {
+    /// What the parser says; what is asked for too much, a variable that is missing, a text that is not
+    /// known: each with its code.
+    pub(super) fn prepare(&self, mut envelope: Envelope) -> Result<Prepared, ServerError> {
+        self.texts.resolve(&mut envelope)?;
+        let Envelope { mut request, persisted, .. } = envelope;
         let document = match self.parsed.get(request.query.as_str()) {
             Some(document) => document,
             None => self.parse(&request.query)?,
         };
+        self.texts.keep(persisted, &request.query);
         let name = request.operation_name.as_deref();
-        self.budget.measure(&document, name, &request.variables).map_err(refusal)?;
-        let kind = chosen(&document, name).map(|operation| operation.ty);
-        request.set_parsed_query(ExecutableDocument::clone(&document));
-        Ok(kind)
+        self.budget.measure(&document.parsed, name, &request.variables).map_err(refusal)?;
+        let operation = chosen(&document.parsed, name);
+        if let Some(operation) = operation {
+            variable::check(operation, &request.variables)?;
+        }
+        let kind = operation.map(|operation| operation.ty);
+        let introspects = document.introspects;
+        request.set_parsed_query(ExecutableDocument::clone(&document.parsed));
+        Ok(Prepared { request, kind, introspects })
     }
 
-    fn parse(&self, text: &str) -> Result<Arc<ExecutableDocument>, ServerError> {
-        self.budget.text(text).map_err(refusal)?;
-        let mut document = parse_query(text)?;
-        self.budget.document(&document).map_err(refusal)?;
-        match &mut document.operations {
-            DocumentOperations::Single(only) => {
-                only.node.variable_definitions.iter_mut().for_each(omittable);
-            }
-            DocumentOperations::Multiple(named) => {
-                let operations = named.values_mut();
-                operations.flat_map(|each| &mut each.node.variable_definitions).for_each(omittable);
-            }
-        }
-        let document = Arc::new(document);
+    fn parse(&self, text: &str) -> Result<Arc<Document>, ServerError> {
+        let document = Arc::new(parse(&self.budget, text)?);
         if text.len() <= LONGEST {
             self.parsed.insert(text.to_owned(), document.clone());
         }
         Ok(document)
     }
+}
+
+/// Whether a text is a document that may run, whatever its variables.
+///
+/// # Errors
+/// As told by [`Documents::prepare`].
+pub(super) fn check(text: &str) -> Result<(), ServerError> {
+    parse(&Budget::new(Limits::default(), PAGED), text).map(|_| ())
+}
+
+fn parse(budget: &Budget, text: &str) -> Result<Document, ServerError> {
+    budget.text(text).map_err(refusal)?;
+    let mut parsed = parse_query(text)?;
+    budget.document(&parsed).map_err(refusal)?;
+    match &mut parsed.operations {
+        DocumentOperations::Single(only) => {
+            only.node.variable_definitions.iter_mut().for_each(omittable);
+        }
+        DocumentOperations::Multiple(named) => {
+            let operations = named.values_mut();
+            operations.flat_map(|each| &mut each.node.variable_definitions).for_each(omittable);
+        }
+    }
+    let introspects = introspects(&parsed);
+    Ok(Document { parsed, introspects })
+}
+
+/// Whether a document reads the schema itself, anywhere. The budget has bounded how deep this goes.
+fn introspects(document: &ExecutableDocument) -> bool {
+    fn reads(set: &SelectionSet) -> bool {
+        set.items.iter().any(|item| match &item.node {
+            Selection::Field(field) => {
+                matches!(field.node.name.node.as_str(), "__schema" | "__type")
+                    || reads(&field.node.selection_set.node)
+            }
+            Selection::InlineFragment(fragment) => reads(&fragment.node.selection_set.node),
+            Selection::FragmentSpread(_) => false,
+        })
+    }
+    let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+    operations.chain(fragments).any(reads)
 }
 
 /// Gives a number that a client may leave out the null that its absence means. The library computes the
@@ -89,11 +155,7 @@ fn omittable(variable: &mut Positioned<VariableDefinition>) {
 }
 
 fn refusal(excess: Excess) -> ServerError {
-    let mut error = ServerError::new(excess.to_string(), None);
-    let mut extensions = ErrorExtensionValues::default();
-    extensions.set("code", excess.code());
-    error.extensions = Some(extensions);
-    error
+    fault::error(excess.code(), excess.to_string())
 }
 
 #[cfg(test)]
@@ -107,10 +169,18 @@ mod tests {
         value,
     };
 
-    use super::*;
+    use super::{super::texts::Trusted, *};
+
+    fn documents() -> Documents {
+        Documents::new(Texts::new(Trusted::default(), false))
+    }
+
+    fn prepare(documents: &Documents, request: Request) -> Result<Prepared, ServerError> {
+        documents.prepare(Envelope { request, persisted: None, document: None })
+    }
 
     fn request(text: &str) -> Result<Option<OperationType>, ServerError> {
-        Documents::new().prepare(&mut Request::new(text))
+        prepare(&documents(), Request::new(text)).map(|prepared| prepared.kind)
     }
 
     fn is_too_complex(error: &ServerError) -> bool {
@@ -138,12 +208,12 @@ mod tests {
 
     #[test]
     fn variables_are_measured_anew_for_a_document_that_is_remembered() {
-        let documents = Documents::new();
+        let documents = documents();
         let text = "query($n: Int) { orders(first: $n) { nodes { items(first: $n) { nodes {
             attempts(first: $n) { nodes { id } } } } } } }";
         for (n, allowed) in [(1, true), (100, false), (10, true)] {
             let variables = Variables::from_value(value!({ "n": n }));
-            let answer = documents.prepare(&mut Request::new(text).variables(variables));
+            let answer = prepare(&documents, Request::new(text).variables(variables));
             assert_eq!(answer.is_ok(), allowed, "{n}");
             assert!(answer.is_ok() || answer.is_err_and(|error| is_too_complex(&error)), "{n}");
         }
@@ -151,16 +221,28 @@ mod tests {
 
     #[test]
     fn the_kind_is_that_of_the_named_operation() {
-        let documents = Documents::new();
+        let documents = documents();
         let text = "query A { a } mutation B { b }";
         for (name, kind) in
             [("A", Some(OperationType::Query)), ("B", Some(OperationType::Mutation)), ("C", None)]
         {
-            let mut request = Request::new(text).operation_name(name);
-            assert_eq!(documents.prepare(&mut request).unwrap(), kind);
+            let request = Request::new(text).operation_name(name);
+            assert_eq!(prepare(&documents, request).unwrap().kind, kind);
         }
-        assert_eq!(documents.prepare(&mut Request::new(text)).unwrap(), None);
+        assert_eq!(request(text).unwrap(), None);
         assert_eq!(request("subscription { a }").unwrap(), Some(OperationType::Subscription));
+    }
+
+    #[test]
+    fn reading_the_schema_is_noticed_wherever_it_stands() {
+        for (text, reads) in [
+            ("{ __schema { queryType { name } } }", true),
+            ("{ a ... on Query { s: __type(name: \"A\") { name } } }", true),
+            ("{ a ...f } fragment f on Query { __schema { queryType { name } } }", true),
+            ("{ __typename a { __typename } }", false),
+        ] {
+            assert_eq!(prepare(&documents(), Request::new(text)).unwrap().introspects, reads, "{text}");
+        }
     }
 
     #[test]

@@ -2,33 +2,49 @@
 //! It may use the schema, the app and `usecase::session`; nothing below them.
 //! What never happens here: rules, SQL, a read of business data.
 
+mod answer;
 pub mod auth;
+mod body;
 mod budget;
+mod client;
 mod document;
+mod envelope;
+mod events;
+mod fault;
 mod graphql;
 mod measure;
+mod media;
 mod operation;
 mod scan;
+mod settings;
 mod socket;
 mod start_page;
+mod texts;
+mod variable;
 
 use std::{any::Any, future::Future, io, net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get},
     serve::ListenerExt,
 };
 use serde_json::json;
 use tokio::{net::TcpListener, sync::watch, time::timeout};
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::CompressionLayer,
+    cors::{AllowOrigin, CorsLayer},
+};
 use tracing::Instrument;
 
+pub use settings::Settings;
 pub use start_page::{MUTATION, QUERY, SUBSCRIPTION, StartPage, curl};
+pub use texts::Trusted;
 
 use crate::{app::App, http::auth::Auth};
 
@@ -46,11 +62,12 @@ pub async fn serve(
     listener: TcpListener,
     app: App,
     auth: Auth,
+    settings: Settings,
     start: StartPage,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (stopping, stopped) = watch::channel(false);
-    let routes = routes(app, auth, start, stopped.clone());
+    let routes = routes(app, auth, settings, start, stopped.clone());
     let listener = listener.tap_io(|stream| {
         // Answers are small and written whole: waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
@@ -81,16 +98,40 @@ pub async fn serve(
     }
 }
 
-fn routes(app: App, auth: Auth, start: StartPage, stopping: watch::Receiver<bool>) -> Router {
-    let operations = operation::Operations::new(app.clone(), auth);
-    let endpoint = graphql::Endpoint { operations, stopping };
+fn routes(
+    app: App,
+    auth: Auth,
+    settings: Settings,
+    start: StartPage,
+    stopping: watch::Receiver<bool>,
+) -> Router {
+    let origins = cors(&settings.cors_origins);
+    let operations = operation::Operations::new(app.clone(), auth, settings);
+    let endpoint = graphql::Endpoint { operations, sockets: client::Sockets::default(), stopping };
     Router::new()
-        .route("/graphql", get(graphql::get).post(graphql::post).with_state(endpoint))
+        .route("/graphql", any(graphql::serve).layer(origins).with_state(endpoint))
         .route("/readyz", get(ready).with_state(app))
         .route("/", get(start_page::show).with_state(start))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing here; see /") })
+        .layer(CompressionLayer::new().gzip(true).br(true))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(in_a_span))
+}
+
+/// Lets the web pages of these origins call the API, with a token and never with cookies; other pages'
+/// browsers keep their scripts from it.
+fn cors(origins: &[String]) -> CorsLayer {
+    let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("last-event-id"),
+        ])
+        .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .max_age(Duration::from_secs(3_600))
 }
 
 /// Gives the request an id, which the log and the answer both name.
@@ -118,14 +159,10 @@ async fn ready(State(app): State<App>) -> Response {
 
 /// An answer without an operation, in the shape that GraphQL clients read.
 fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
-    let body = json!({ "errors": [{ "message": message, "extensions": { "code": code } }] });
-    (status, axum::Json(body)).into_response()
+    answer::refuse(status, code, message, media::Media::Json)
 }
 
 /// What is said of a panic: an id here and in the log, nothing of the inside.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
-    let (message, incident) = operation::incident("a handler panicked");
-    let extensions = json!({ "code": "INTERNAL", "incident": incident });
-    let body = json!({ "errors": [{ "message": message, "extensions": extensions }] });
-    (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(body)).into_response()
+    answer::write(fault::broken("a handler panicked"), media::Media::Json, answer::Stage::Broken)
 }

@@ -1,26 +1,32 @@
-//! One operation, whatever it came over: parsed once, given its session, run as a task of its own, so
+//! One operation, whatever it came over: prepared once, given its session, run as a task of its own, so
 //! that a client that hangs up never stops database work halfway.
 
-use std::{any::TypeId, panic::AssertUnwindSafe, sync::Arc};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use async_graphql::{
-    Data, ErrorExtensionValues, Executor, Request, Response, ServerError, parser::types::OperationType,
-};
+use async_graphql::{Request, Response, parser::types::OperationType};
 use chrono::{DateTime, Utc};
+use domain::permission::OPERATOR;
 use futures_util::{
-    StreamExt, future,
+    FutureExt, StreamExt, future,
     stream::{self, BoxStream},
 };
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::{
-    auth::{Auth, Denied, Verified},
-    document::Documents,
+    answer::Stage,
+    auth::{Auth, Denied, LEEWAY, Verified},
+    document::{Documents, Prepared},
+    envelope::Envelope,
+    fault::{self, broken, coded},
+    settings::Settings,
+    texts::Texts,
 };
 use crate::{
     app::App,
+    config::Introspection,
     error::Error,
-    graphql::{Schema, Session, schema},
+    graphql::{ClientIp, ResumeAfter, Schema, Session, schema},
     usecase,
 };
 
@@ -33,20 +39,56 @@ struct Inner {
     auth: Auth,
     schema: Schema,
     documents: Documents,
+    introspection: Introspection,
+    time: Duration,
 }
 
-/// Why an operation was not run.
+/// Who sent an operation, and from where.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Caller {
+    /// What the token says; nobody without one.
+    pub(super) who: Option<Verified>,
+    /// The client's address, where it is known.
+    pub(super) address: Option<IpAddr>,
+    /// The cursor behind which a stream goes on, whatever its arguments say.
+    pub(super) resume: Option<String>,
+}
+
+/// Why an operation has no answer of its own.
 pub(super) enum Refused {
     /// Its token opens nothing.
     Denied(Denied),
-    /// It is our fault.
-    Broken(Box<Response>),
+    /// It may not begin, or it did not end.
+    Failed(Stage, Box<Response>),
+}
+
+impl Refused {
+    fn error(stage: Stage, code: &str, message: impl Into<String>) -> Refused {
+        Refused::Failed(stage, Box::new(Response::from_errors(vec![fault::error(code, message.into())])))
+    }
+
+    fn broken(what: &str) -> Refused {
+        Refused::Failed(Stage::Broken, Box::new(broken(what)))
+    }
+
+    /// The same as the answer of a stream.
+    pub(super) fn into_response(self) -> Response {
+        match self {
+            Refused::Denied(denied) => {
+                Response::from_errors(vec![fault::error("UNAUTHENTICATED", denied.to_string())])
+            }
+            Refused::Failed(_, response) => *response,
+        }
+    }
 }
 
 impl Operations {
-    pub(super) fn new(app: App, auth: Auth) -> Operations {
+    /// Over an application, with these settings.
+    pub(super) fn new(app: App, auth: Auth, settings: Settings) -> Operations {
         let schema = schema(app.clone());
-        Operations(Arc::new(Inner { app, auth, schema, documents: Documents::new() }))
+        let Settings { introspection, trusted, only_trusted, operation_time: time, .. } = settings;
+        let documents = Documents::new(Texts::new(trusted, only_trusted));
+        Operations(Arc::new(Inner { app, auth, schema, documents, introspection, time }))
     }
 
     pub(super) fn auth(&self) -> &Auth {
@@ -57,49 +99,54 @@ impl Operations {
         self.0.app.world.now()
     }
 
-    /// Parses; see [`Documents::prepare`].
+    /// Finds the text, parses and measures it; see [`Documents::prepare`].
     ///
     /// # Errors
-    /// The answer to a text that cannot be parsed.
-    pub(super) fn prepare(&self, request: &mut Request) -> Result<Option<OperationType>, Box<Response>> {
-        self.0.documents.prepare(request).map_err(|error| Box::new(coded(Response::from_errors(vec![error]))))
+    /// The answer to an operation that may not begin.
+    pub(super) fn prepare(&self, envelope: Envelope) -> Result<Prepared, Box<Response>> {
+        let prepared = self.0.documents.prepare(envelope);
+        prepared.map_err(|error| Box::new(coded(Response::from_errors(vec![error]))))
     }
 
-    /// Runs a prepared operation for whoever the token named. The reads of a query share a connection; a
-    /// mutation must see what it has just written.
-    pub(super) async fn run(
-        &self,
-        request: Request,
-        kind: Option<OperationType>,
-        who: Option<Verified>,
-    ) -> Result<Response, Refused> {
+    /// Runs a query or a mutation. The reads of a query share a connection; a mutation must see what it has
+    /// just written. A query that takes too long is dropped; a mutation is left to end by itself.
+    pub(super) async fn answer(&self, prepared: Prepared, caller: Caller) -> Result<Response, Refused> {
+        let is_query = prepared.kind == Some(OperationType::Query);
         let own = self.clone();
         let work = async move {
             let mut app = own.0.app.clone();
-            if kind == Some(OperationType::Query) {
+            if is_query {
                 app.store = app.store.reading();
             }
-            let request = with_session(request, &app, who).await?.data(app);
+            let request = own.admit(prepared, caller, &app).await?.data(app);
             Ok(coded(own.0.schema.execute(request).await))
         };
-        tokio::spawn(work.in_current_span())
-            .await
-            .unwrap_or_else(|_| Err(Refused::Broken(Box::new(broken("an operation panicked")))))
+        let task = tokio::spawn(work.in_current_span());
+        let running = task.abort_handle();
+        match timeout(self.0.time, task).await {
+            Ok(done) => done.unwrap_or_else(|_| Err(Refused::broken("an operation panicked"))),
+            Err(_) if is_query => {
+                running.abort();
+                Err(self.late("it was given up"))
+            }
+            Err(_) => Err(self.late("it may still be carried out: look before you send it again")),
+        }
     }
 
-    /// Starts an operation of a socket: one answer, or a subscription's many.
-    async fn start(self, mut request: Request, who: Option<Verified>) -> BoxStream<'static, Response> {
-        let kind = match self.prepare(&mut request) {
-            Ok(kind) => kind,
-            Err(answer) => return once(*answer),
-        };
-        if kind != Some(OperationType::Subscription) {
-            return once(self.run(request, kind, who).await.unwrap_or_else(Refused::into_response));
-        }
+    /// Starts an operation whose answers are streamed: one, or a subscription's many.
+    pub(super) fn stream(&self, prepared: Prepared, caller: Caller) -> BoxStream<'static, Response> {
         let own = self.clone();
-        let session =
-            tokio::spawn(async move { with_session(request, &own.0.app, who).await }.in_current_span());
-        let request = match session.await {
+        if prepared.kind != Some(OperationType::Subscription) {
+            let answer = async move { own.answer(prepared, caller).await };
+            return stream::once(answer.map(|answer| answer.unwrap_or_else(Refused::into_response))).boxed();
+        }
+        stream::once(own.subscribe(prepared, caller)).flatten().boxed()
+    }
+
+    async fn subscribe(self, prepared: Prepared, caller: Caller) -> BoxStream<'static, Response> {
+        let own = self.clone();
+        let admission = async move { own.admit(prepared, caller, &own.0.app).await };
+        let request = match tokio::spawn(admission.in_current_span()).await {
             Ok(Ok(request)) => request,
             Ok(Err(refused)) => return once(refused.into_response()),
             Err(_) => return once(broken("a session panicked")),
@@ -107,106 +154,62 @@ impl Operations {
         let answers = AssertUnwindSafe(self.0.schema.execute_stream(request)).catch_unwind();
         answers.map(|answer| answer.map_or_else(|_| broken("a subscription panicked"), coded)).boxed()
     }
-}
 
-/// Puts the session into the request: the account's memberships as they are now.
-async fn with_session(request: Request, app: &App, who: Option<Verified>) -> Result<Request, Refused> {
-    let Some(Verified { user, expires_at }) = who else {
-        return Ok(request);
-    };
-    match usecase::session::actor(app, user).await {
-        Ok(actor) => Ok(request.data(Session::new(actor, expires_at))),
-        Err(Error::Unauthenticated) => Err(Refused::Denied(Denied::NoAccount)),
-        Err(error) => {
-            let (message, incident) = incident(&format!("memberships could not be read: {error:?}"));
-            Err(Refused::Broken(Box::new(internal(message, incident))))
-        }
-    }
-}
-
-impl Executor for Operations {
-    async fn execute(&self, mut request: Request) -> Response {
-        match self.prepare(&mut request) {
-            Ok(kind) => self.run(request, kind, None).await.unwrap_or_else(Refused::into_response),
-            Err(answer) => *answer,
-        }
-    }
-
-    /// Who it is stands in the socket's data; see `socket`.
-    fn execute_stream(&self, request: Request, socket: Option<Arc<Data>>) -> BoxStream<'static, Response> {
-        let who = socket.as_ref().and_then(|data| data.get(&TypeId::of::<Verified>()));
-        let who = who.and_then(|who| who.downcast_ref::<Verified>()).copied();
-        let expired = who.is_some_and(|who| who.expires_at < self.now() - super::auth::LEEWAY);
-        if expired {
-            return once(Refused::Denied(Denied::Expired).into_response());
-        }
-        stream::once(self.clone().start(request, who)).flatten().boxed()
-    }
-}
-
-impl Refused {
-    pub(super) fn into_response(self) -> Response {
-        match self {
-            Refused::Denied(denied) => {
-                Response::from_errors(vec![error("UNAUTHENTICATED", denied.to_string())])
+    /// Gives the request its session, the account's memberships as they are now, if it may begin at all.
+    async fn admit(&self, prepared: Prepared, caller: Caller, app: &App) -> Result<Request, Refused> {
+        let Prepared { mut request, introspects, .. } = prepared;
+        let Caller { who, address, resume } = caller;
+        let session = match who {
+            // A socket may outlive its token by a moment.
+            Some(who) if who.expires_at + LEEWAY <= self.now() => {
+                return Err(Refused::Denied(Denied::Expired));
             }
-            Refused::Broken(response) => *response,
+            Some(who) => Some(session(app, who).await?),
+            None => None,
+        };
+        if introspects {
+            self.may_introspect(session.as_ref())?;
         }
+        if let Some(address) = address {
+            request = request.data(ClientIp(address.to_string()));
+        }
+        if let Some(cursor) = resume {
+            request = request.data(ResumeAfter(cursor));
+        }
+        Ok(match session {
+            Some(session) => request.data(session),
+            None => request,
+        })
+    }
+
+    fn may_introspect(&self, session: Option<&Session>) -> Result<(), Refused> {
+        let may = match (self.0.introspection, session) {
+            (Introspection::Everybody, _) | (Introspection::Members, Some(_)) => true,
+            (Introspection::Staff, Some(session)) => session.actor().roles().meets(OPERATOR),
+            (Introspection::Nobody, _) | (_, None) => false,
+        };
+        if may {
+            return Ok(());
+        }
+        let what = "you may not read the schema here; it is published as schema.graphql";
+        Err(Refused::error(Stage::Refused, "FORBIDDEN", what))
+    }
+
+    fn late(&self, then: &str) -> Refused {
+        let seconds = self.0.time.as_secs();
+        let message = format!("the operation took more than {seconds} seconds; {then}");
+        Refused::error(Stage::Late, "TIMEOUT", message)
     }
 }
 
-fn once(response: Response) -> BoxStream<'static, Response> {
+async fn session(app: &App, who: Verified) -> Result<Session, Refused> {
+    match usecase::session::actor(app, who.user).await {
+        Ok(actor) => Ok(Session::new(actor, who.expires_at)),
+        Err(Error::Unauthenticated) => Err(Refused::Denied(Denied::NoAccount)),
+        Err(error) => Err(Refused::broken(&format!("memberships could not be read: {error:?}"))),
+    }
+}
+
+pub(super) fn once(response: Response) -> BoxStream<'static, Response> {
     stream::once(future::ready(response)).boxed()
-}
-
-/// Gives the library's own errors a code: what cannot be parsed, validated or read.
-fn coded(mut response: Response) -> Response {
-    for error in &mut response.errors {
-        let extensions = error.extensions.get_or_insert_default();
-        if extensions.get("code").is_none() {
-            extensions.set("code", code_of(&error.message));
-        }
-    }
-    response
-}
-
-/// The library tells its limits apart by their texts only.
-fn code_of(message: &str) -> &'static str {
-    const LIMITS: [&str; 6] = [
-        "Query is nested too deep",
-        "Query is too complex",
-        "The recursion depth of the query cannot be greater than",
-        "The number of directives on the field",
-        "The amount of aliases of the query",
-        "recursion limit exceeded",
-    ];
-    if LIMITS.iter().any(|limit| message.starts_with(limit)) { "TOO_COMPLEX" } else { "BAD_USER_INPUT" }
-}
-
-fn error(code: &str, message: String) -> ServerError {
-    let mut error = ServerError::new(message, None);
-    let mut extensions = ErrorExtensionValues::default();
-    extensions.set("code", code);
-    error.extensions = Some(extensions);
-    error
-}
-
-/// Logs what happened, once, and gives it an id that may be told.
-pub(super) fn incident(what: &str) -> (String, String) {
-    let id = format!("{:016x}", rand::random::<u64>());
-    tracing::error!(incident = %id, "{what}");
-    (format!("something went wrong on our side; quote {id} when you report it"), id)
-}
-
-fn broken(what: &str) -> Response {
-    let (message, incident) = incident(what);
-    internal(message, incident)
-}
-
-fn internal(message: String, incident: String) -> Response {
-    let mut error = error("INTERNAL", message);
-    if let Some(extensions) = &mut error.extensions {
-        extensions.set("incident", incident);
-    }
-    Response::from_errors(vec![error])
 }

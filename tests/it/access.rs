@@ -145,8 +145,8 @@ async fn a_token_that_opens_nothing_is_refused_over_post_get_and_socket() {
                 assert!(said.contains("UNAUTHENTICATED"), "{what}: {said}");
             }
         } else {
-            assert_eq!((upgraded.as_str(), greeted.as_str()), ("401", "1002"), "{what}");
-            assert_eq!(greeted_in_full, "1002", "{what}");
+            assert_eq!((upgraded.as_str(), greeted.as_str()), ("401", "4403"), "{what}");
+            assert_eq!(greeted_in_full, "4403", "{what}");
         }
     }
 }
@@ -164,7 +164,7 @@ async fn a_right_token_opens_each_way_in_and_a_wrong_one_beside_it_closes_it() {
         if claims == json!({}) {
             assert_eq!(socket(&app, Some(&token), None).await, "open");
             assert_eq!(socket(&app, None, Some(json!({ "token": token }))).await, "open");
-            assert_eq!(socket(&app, Some(&token), Some(json!({ "token": "garbage" }))).await, "1002");
+            assert_eq!(socket(&app, Some(&token), Some(json!({ "token": "garbage" }))).await, "4403");
         }
     }
     let request =

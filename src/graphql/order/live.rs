@@ -36,6 +36,11 @@ use crate::{
     usecase::session,
 };
 
+/// The cursor behind which a browser's event source goes on; it beats the argument `after`. Put into the
+/// data of a request that names one.
+#[derive(Clone, Debug)]
+pub struct ResumeAfter(pub String);
+
 /// What a message of the live feed is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum OrderChangeKind {
@@ -158,7 +163,8 @@ impl LiveStream {
         if let Some(field) = filter.not_live() {
             return Err(Error::LiveFilterUnsupported { field }.into());
         }
-        let from = match after {
+        let resumed = ctx.data_opt::<ResumeAfter>().map(|resumed| resumed.0.clone());
+        let from = match resumed.or(after) {
             None => app.feed.now().await,
             Some(cursor) => cursors.open(&app.store, app.feed.head(), &cursor).await?,
         };

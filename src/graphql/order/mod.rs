@@ -32,7 +32,7 @@ pub use batch::Batch;
 pub use change::ActionMutation;
 pub use desk::DeskMutation;
 pub use list::OrderQuery;
-pub use live::OrderSubscription;
+pub use live::{OrderSubscription, ResumeAfter};
 pub use place::{ClientIp, PlaceMutation};
 pub use refused::OrderError;
 

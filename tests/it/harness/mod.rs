@@ -92,7 +92,14 @@ impl App {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let never = std::future::pending();
-        let serving = http::serve(listener, inner.clone(), auth.clone(), http::StartPage::default(), never);
+        let serving = http::serve(
+            listener,
+            inner.clone(),
+            auth.clone(),
+            http::Settings::default(),
+            http::StartPage::default(),
+            never,
+        );
         tokio::spawn(serving);
         App { url, inner, world, company, statements, database_url, auth, _files: files }
     }

@@ -1,0 +1,54 @@
+//! Errors of the transport: each with a stable code, and those that are our fault with an id instead of
+//! their inside.
+
+use async_graphql::{ErrorExtensionValues, Response, ServerError};
+
+/// An error with a code, at no place of the operation.
+pub(super) fn error(code: &str, message: String) -> ServerError {
+    let mut error = ServerError::new(message, None);
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", code);
+    error.extensions = Some(extensions);
+    error
+}
+
+/// Gives the library's own errors a code: what cannot be parsed, validated or read.
+pub(super) fn coded(mut response: Response) -> Response {
+    for error in &mut response.errors {
+        let extensions = error.extensions.get_or_insert_default();
+        if extensions.get("code").is_none() {
+            extensions.set("code", code_of(&error.message));
+        }
+    }
+    response
+}
+
+/// The library tells its limits apart by their texts only.
+fn code_of(message: &str) -> &'static str {
+    const LIMITS: [&str; 6] = [
+        "Query is nested too deep",
+        "Query is too complex",
+        "The recursion depth of the query cannot be greater than",
+        "The number of directives on the field",
+        "The amount of aliases of the query",
+        "recursion limit exceeded",
+    ];
+    if LIMITS.iter().any(|limit| message.starts_with(limit)) { "TOO_COMPLEX" } else { "BAD_USER_INPUT" }
+}
+
+/// Logs what happened, once, and gives it an id that may be told.
+pub(super) fn incident(what: &str) -> (String, String) {
+    let id = format!("{:016x}", rand::random::<u64>());
+    tracing::error!(incident = %id, "{what}");
+    (format!("something went wrong on our side; quote {id} when you report it"), id)
+}
+
+/// The answer to what is our fault.
+pub(super) fn broken(what: &str) -> Response {
+    let (message, incident) = incident(what);
+    let mut error = error("INTERNAL", message);
+    if let Some(extensions) = &mut error.extensions {
+        extensions.set("incident", incident);
+    }
+    Response::from_errors(vec![error])
+}
