@@ -30,16 +30,17 @@ pub(super) fn respond(
             future::pending::<()>().await;
         }
     };
-    let steps = answers.map(Step::Answer).chain(stream::once(future::ready(Step::Done))).take_until(stop);
+    // Nothing says that there is nothing more; a server that stops does not say it.
+    let steps = answers.map(Some).chain(stream::once(future::ready(None))).take_until(stop);
     let events = steps.scan(false, |logged_out, step| {
         future::ready(match step {
-            Step::Answer(answer) => {
+            Some(answer) => {
                 *logged_out = is_logged_out(&answer);
                 Some(next(&answer))
             }
-            Step::Done if *logged_out => None,
+            None if *logged_out => None,
             // Browsers pass on no event without data.
-            Step::Done => Some(Event::default().event("complete").data("null")),
+            None => Some(Event::default().event("complete").data("null")),
         })
     });
     let events = events.map(Ok::<_, Infallible>);
@@ -50,13 +51,6 @@ pub(super) fn respond(
     // Proxies that collect an answer before they pass it on would hold back every event.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
-}
-
-/// What a stream says.
-enum Step {
-    Answer(Answer),
-    /// There is nothing more.
-    Done,
 }
 
 /// One answer. Its cursor becomes the event's id, so that a browser resumes by itself.

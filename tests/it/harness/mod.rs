@@ -4,6 +4,7 @@
 mod client;
 mod company;
 mod crowd;
+mod events;
 mod path;
 pub mod plan;
 mod raw;
@@ -12,7 +13,7 @@ mod world;
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -25,9 +26,11 @@ use ordo::{
     store::Store,
 };
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 pub use client::{Answer, Client, Subscriber};
 pub use company::{Account, Company, Goods};
+pub use events::{Event, Events};
 pub use path::Wanted;
 pub use world::TestWorld;
 
@@ -69,6 +72,7 @@ pub struct App {
     /// The database's URL.
     pub database_url: String,
     auth: Auth,
+    stop: Mutex<Option<oneshot::Sender<()>>>,
     _files: Option<tempfile::TempDir>,
 }
 
@@ -80,6 +84,15 @@ impl App {
 
     /// Boots on a given kind of database.
     pub async fn start_on(database: Database) -> App {
+        App::boot(database, http::Settings::default()).await
+    }
+
+    /// Boots with a front door of its own.
+    pub async fn start_with(settings: http::Settings) -> App {
+        App::boot(Database::of_this_run(), settings).await
+    }
+
+    async fn boot(database: Database, settings: http::Settings) -> App {
         let (database_url, files) = fresh_database(database).await;
         let statements = Arc::new(AtomicU64::new(0));
         let mut store = Store::open(&database_url, 8).await.expect("the database opens");
@@ -91,17 +104,24 @@ impl App {
         let auth = Auth::with_secret(SECRET, "ordo", "ordo");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let never = std::future::pending();
-        let serving = http::serve(
-            listener,
-            inner.clone(),
-            auth.clone(),
-            http::Settings::default(),
-            http::StartPage::default(),
-            never,
-        );
-        tokio::spawn(serving);
-        App { url, inner, world, company, statements, database_url, auth, _files: files }
+        let (stop, stopped) = oneshot::channel();
+        let until = async {
+            // Dropped unsent, the server serves on until the test ends.
+            if stopped.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let start = http::StartPage::default();
+        tokio::spawn(http::serve(listener, inner.clone(), auth.clone(), settings, start, until));
+        let stop = Mutex::new(Some(stop));
+        App { url, inner, world, company, statements, database_url, auth, stop, _files: files }
+    }
+
+    /// Tells the server to stop, as a signal does.
+    pub fn stop(&self) {
+        if let Some(stop) = self.stop.lock().expect("a lock").take() {
+            stop.send(()).expect("a server");
+        }
     }
 
     /// A client with this account's token.
