@@ -318,12 +318,18 @@ fn auth(config: &Config, secret: &[u8]) -> Result<Auth> {
 /// The front door as it is configured.
 fn door(config: &Config) -> Result<http::Settings> {
     let trusted = config.documents.as_deref().map(http::Trusted::parse).transpose();
+    let proxies = config.trusted_proxies.as_deref().map(http::Proxies::parse).transpose();
+    let tls =
+        config.tls.as_ref().map(|(certificate, key)| http::Tls::load(certificate.as_bytes(), key.bytes()));
     Ok(http::Settings {
         introspection: config.introspection,
         trusted: trusted.map_err(|what| config.fault("documents_file", what))?.unwrap_or_default(),
         only_trusted: config.only_trusted,
         operation_time: config.operation_time,
         cors_origins: config.cors_origins.clone(),
+        proxies: proxies.map_err(|what| config.fault("trusted_proxies", what))?.unwrap_or_default(),
+        tls: tls.transpose().map_err(|what| config.fault("tls_certificate_file", what))?,
+        ..http::Settings::default()
     })
 }
 

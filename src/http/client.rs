@@ -2,7 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use axum::{extract::ws::WebSocketUpgrade, response::Response};
@@ -13,6 +13,7 @@ use super::{
     auth::{Denied, LEEWAY, Verified},
     envelope::Envelope,
     fault::broken,
+    limit::Held,
     operation::{Caller, Operations, once},
     socket::{self, Host, Init, Limits, Object, Output, Started, Welcome},
 };
@@ -40,11 +41,31 @@ pub(super) struct Client {
     operations: Operations,
     /// Whom the upgrade's header named, and where from; the first message may name somebody else.
     caller: Caller,
+    /// Among the sockets of its address, until it is known whose it is.
+    place: Mutex<Option<Held>>,
+}
+
+/// Who was let in.
+pub(super) struct Guest {
+    who: Option<Verified>,
+    /// Among that person's sockets, or still among its address's.
+    _place: Option<Held>,
 }
 
 impl Client {
-    pub(super) fn new(operations: Operations, caller: Caller) -> Client {
-        Client { operations, caller }
+    pub(super) fn new(operations: Operations, caller: Caller, place: Held) -> Client {
+        Client { operations, caller, place: Mutex::new(Some(place)) }
+    }
+
+    /// Lets a client in, with a place among its person's sockets.
+    fn admit(&self, payload: &Object) -> Result<Guest, String> {
+        let who = self.greet(payload).map_err(|denied| denied.to_string())?;
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if who.is_some() {
+            let limited = Caller { who, ..self.caller.clone() }.limited();
+            place = Some(self.operations.limiter().socket(limited).map_err(|refused| refused.to_string())?);
+        }
+        Ok(Guest { who, _place: place })
     }
 
     /// The first message: its token counts, else the header's, else nobody is there.
@@ -61,22 +82,23 @@ impl Client {
 }
 
 impl Host for Client {
-    type Session = Option<Verified>;
+    type Session = Guest;
 
     fn init(&self, payload: Object) -> Init<Self::Session> {
         let now = self.operations.now();
-        let welcome = self.greet(&payload).map_err(|denied| denied.to_string()).map(|who| {
+        let welcome = self.admit(&payload).map(|guest| {
             // The same grace that a request has whose token has just expired.
-            let left = who.map(|who| (who.expires_at + LEEWAY - now).to_std().unwrap_or_default());
-            Welcome { session: who, expires_in: left, payload: None }
+            let left = guest.who.map(|who| (who.expires_at + LEEWAY - now).to_std().unwrap_or_default());
+            Welcome { session: guest, expires_in: left, payload: None }
         });
         std::future::ready(welcome).boxed()
     }
 
     fn start(&self, session: &Self::Session, envelope: Envelope) -> Started {
-        let caller = Caller { who: *session, ..self.caller.clone() };
-        let operations = &self.operations;
-        let answers = match catch_unwind(AssertUnwindSafe(|| operations.prepare(envelope))) {
+        let caller = Caller { who: session.who, ..self.caller.clone() };
+        let (operations, who) = (&self.operations, caller.limited());
+        let prepare = || operations.count(who).and_then(|()| operations.prepare(envelope, who));
+        let answers = match catch_unwind(AssertUnwindSafe(prepare)) {
             Ok(Ok(prepared)) => operations.stream(prepared, caller),
             Ok(Err(refusal)) => once(*refusal),
             Err(_) => once(broken("an operation could not be prepared")),

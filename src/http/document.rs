@@ -42,6 +42,8 @@ pub(super) struct Prepared {
     pub(super) kind: Option<OperationType>,
     /// Whether it reads the schema itself.
     pub(super) introspects: bool,
+    /// What it costs, in the budget's units.
+    pub(super) cost: u32,
 }
 
 /// Parsed documents, each of which is within the budget as far as that does not depend on variables.
@@ -82,7 +84,7 @@ impl Documents {
         };
         self.texts.keep(persisted, &request.query);
         let name = request.operation_name.as_deref();
-        self.budget.measure(&document.parsed, name, &request.variables).map_err(refusal)?;
+        let measured = self.budget.measure(&document.parsed, name, &request.variables).map_err(refusal)?;
         let operation = chosen(&document.parsed, name);
         if let Some(operation) = operation {
             variable::check(operation, &request.variables)?;
@@ -90,7 +92,8 @@ impl Documents {
         let kind = operation.map(|operation| operation.ty);
         let introspects = document.introspects;
         request.set_parsed_query(ExecutableDocument::clone(&document.parsed));
-        Ok(Prepared { request, kind, introspects })
+        let cost = u32::try_from(measured.cost).unwrap_or(u32::MAX);
+        Ok(Prepared { request, kind, introspects, cost })
     }
 
     fn parse(&self, text: &str) -> Result<Arc<Document>, ServerError> {

@@ -1,13 +1,13 @@
 //! GraphQL over HTTP: what a request must look like, and who gets which kind of answer.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use async_graphql::parser::types::OperationType;
 use axum::{
     body::Body,
     extract::{ConnectInfo, FromRequestParts, Request, State, ws::WebSocketUpgrade},
     http::{
-        HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+        HeaderName, HeaderValue, Method, StatusCode,
         header::{ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, UPGRADE, VARY, WWW_AUTHENTICATE},
         request::Parts,
     },
@@ -18,14 +18,15 @@ use tokio::sync::watch;
 
 use super::{
     answer::{self, Stage},
-    auth::{Denied, Verified},
+    auth::Denied,
     body,
     client::{self, Client},
     document::Prepared,
     envelope::{self, Envelope},
     events,
+    limit::Who,
     media::{self, Media, Unsupported},
-    operation::{Caller, Operations, Refused},
+    operation::{Caller, Operations, Refused, too_much},
 };
 
 /// Where a browser says behind which event it goes on.
@@ -85,20 +86,21 @@ impl Endpoint {
         self.execute(&parts.method, envelope, caller, media).await
     }
 
-    /// Who sends these headers.
+    /// Who sends these headers, if more requests are allowed there.
     fn caller(&self, parts: &Parts, media: Media) -> Step<Caller> {
-        let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        Ok(Caller {
-            who: self.authenticate(&parts.headers, media)?,
-            // Set by `serve`; what a proxy says in its place is not believed yet.
-            address: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()),
-            resume: text(LAST_EVENT_ID).filter(|id| !id.is_empty()).map(str::to_owned),
-        })
-    }
-
-    fn authenticate(&self, headers: &HeaderMap, media: Media) -> Step<Option<Verified>> {
+        // Set by the accept loop for every request.
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+        let headers = &parts.headers;
+        let resume = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+        let address = self.operations.client(peer, headers);
+        let mut caller = Caller { who: None, address, resume: resume.map(str::to_owned) };
         let who = self.operations.auth().bearer(headers, self.operations.now());
-        who.map_err(|denied| Box::new(unauthenticated(denied, media)))
+        // Whoever guesses tokens is limited as nobody.
+        caller.who = who.ok().flatten();
+        self.operations.count(caller.limited()).map_err(|answer| written(*answer, media))?;
+        who.map_err(|denied| Box::new(unauthenticated(denied, media)))?;
+        Ok(caller)
     }
 
     async fn open_socket(&self, parts: &mut Parts, media: Media) -> Step<Response> {
@@ -106,7 +108,9 @@ impl Endpoint {
         let upgrade = WebSocketUpgrade::from_request_parts(parts, &()).await;
         let upgrade = upgrade
             .map_err(|no| Box::new(answer::refuse(no.status(), "BAD_USER_INPUT", &no.body_text(), media)))?;
-        let host = Client::new(self.operations.clone(), caller);
+        let place = self.operations.limiter().socket(Who::Address(caller.address));
+        let place = place.map_err(|refused| written(too_much(&refused), media))?;
+        let host = Client::new(self.operations.clone(), caller, place);
         Ok(self.sockets.open(upgrade, host, self.stopping.clone()))
     }
 
@@ -118,7 +122,7 @@ impl Endpoint {
         media: Media,
     ) -> Step<Response> {
         let is_stream = media == Media::Events;
-        let prepared = match self.operations.prepare(envelope) {
+        let prepared = match self.operations.prepare(envelope, caller.limited()) {
             Ok(prepared) => prepared,
             Err(refusal) if is_stream => return Ok(self.stream(futures_util::stream::iter([*refusal]))),
             Err(refusal) => return Ok(answer::write(*refusal, media, Stage::Refused)),
@@ -144,6 +148,10 @@ impl Endpoint {
     fn stream(&self, answers: impl StreamExt<Item = async_graphql::Response> + Send + 'static) -> Response {
         events::respond(answers, self.stopping.clone())
     }
+}
+
+fn written(answer: async_graphql::Response, media: Media) -> Box<Response> {
+    Box::new(answer::write(answer, media, Stage::Refused))
 }
 
 /// A link can be followed by anybody's browser, so it must not change anything. A stream is a read.

@@ -2,6 +2,7 @@
 //! It may use the schema, the app and `usecase::session`; nothing below them.
 //! What never happens here: rules, SQL, a read of business data.
 
+mod address;
 mod answer;
 pub mod auth;
 mod body;
@@ -12,6 +13,8 @@ mod envelope;
 mod events;
 mod fault;
 mod graphql;
+mod limit;
+mod listen;
 mod measure;
 mod media;
 mod operation;
@@ -22,7 +25,7 @@ mod start_page;
 mod texts;
 mod variable;
 
-use std::{any::Any, future::Future, io, net::SocketAddr, time::Duration};
+use std::{any::Any, future::Future, io, time::Duration};
 
 use axum::{
     Router,
@@ -31,7 +34,6 @@ use axum::{
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
     routing::{any, get},
-    serve::ListenerExt,
 };
 use serde_json::json;
 use tokio::{net::TcpListener, sync::watch, time::timeout};
@@ -42,6 +44,9 @@ use tower_http::{
 };
 use tracing::Instrument;
 
+pub use address::Proxies;
+pub use limit::{Limits, Rate};
+pub use listen::{Bounds, Tls};
 pub use settings::Settings;
 pub use start_page::{MUTATION, QUERY, SUBSCRIPTION, StartPage, curl};
 pub use texts::Trusted;
@@ -53,8 +58,8 @@ const FAREWELL: Duration = Duration::from_secs(10);
 /// How long the database may take to answer a probe.
 const PROBE: Duration = Duration::from_secs(3);
 
-/// Serves until `stop`: then accepts nothing more, lets requests end, closes sockets with a word, and
-/// returns after ten seconds at the latest.
+/// Serves until `stop`: then accepts nothing more, lets requests end, closes sockets and streams with a
+/// word, and returns after ten seconds at the latest.
 ///
 /// # Errors
 /// The listener's.
@@ -67,30 +72,24 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (stopping, stopped) = watch::channel(false);
+    let (tls, bounds) = (settings.tls.clone(), settings.bounds);
     let routes = routes(app, auth, settings, start, stopped.clone());
-    let listener = listener.tap_io(|stream| {
-        // Answers are small and written whole: waiting for more to send would only delay them.
-        let _ = stream.set_nodelay(true);
-    });
-    let signal = async move {
+    tokio::spawn(async move {
         stop.await;
         stopping.send_replace(true);
         // Kept until every socket has seen it.
         stopping.closed().await;
+    });
+    let told = |mut stopped: watch::Receiver<bool>| async move {
+        let _ = stopped.wait_for(|stopping| *stopping).await;
     };
-    let mut told = stopped.clone();
-    tokio::spawn(signal);
-    let mut ends = stopped;
-    let server = axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(async move {
-            let _ = told.wait_for(|stopping| *stopping).await;
-        });
-    let late = async move {
-        let _ = ends.wait_for(|stopping| *stopping).await;
+    let server = listen::serve(listener, tls, routes, bounds, told(stopped.clone()));
+    let late = async {
+        told(stopped).await;
         tokio::time::sleep(FAREWELL).await;
     };
     tokio::select! {
-        result = server.into_future() => result,
+        result = server => result,
         () = late => {
             tracing::warn!("some requests did not end in time");
             Ok(())

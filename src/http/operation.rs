@@ -4,21 +4,25 @@
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_graphql::{Request, Response, parser::types::OperationType};
+use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
 use domain::permission::OPERATOR;
 use futures_util::{
     FutureExt, StreamExt, future,
     stream::{self, BoxStream},
 };
+use governor::clock::MonotonicClock;
 use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::{
+    address::Proxies,
     answer::Stage,
     auth::{Auth, Denied, LEEWAY, Verified},
     document::{Documents, Prepared},
     envelope::Envelope,
     fault::{self, broken, coded},
+    limit::{self, Limiter, Who},
     settings::Settings,
     texts::Texts,
 };
@@ -39,19 +43,28 @@ struct Inner {
     auth: Auth,
     schema: Schema,
     documents: Documents,
+    limiter: Limiter,
+    proxies: Proxies,
     introspection: Introspection,
     time: Duration,
 }
 
 /// Who sent an operation, and from where.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Caller {
     /// What the token says; nobody without one.
     pub(super) who: Option<Verified>,
-    /// The client's address, where it is known.
-    pub(super) address: Option<IpAddr>,
+    /// The client's address.
+    pub(super) address: IpAddr,
     /// The cursor behind which a stream goes on, whatever its arguments say.
     pub(super) resume: Option<String>,
+}
+
+impl Caller {
+    /// Whose limits count.
+    pub(super) fn limited(&self) -> Who {
+        self.who.map_or(Who::Address(self.address), |who| Who::Person(*who.user.0.as_bytes()))
+    }
 }
 
 /// Why an operation has no answer of its own.
@@ -86,9 +99,11 @@ impl Operations {
     /// Over an application, with these settings.
     pub(super) fn new(app: App, auth: Auth, settings: Settings) -> Operations {
         let schema = schema(app.clone());
-        let Settings { introspection, trusted, only_trusted, operation_time: time, .. } = settings;
+        let Settings { introspection, trusted, only_trusted, operation_time: time, proxies, limits, .. } =
+            settings;
         let documents = Documents::new(Texts::new(trusted, only_trusted));
-        Operations(Arc::new(Inner { app, auth, schema, documents, introspection, time }))
+        let limiter = Limiter::new(limits, MonotonicClock);
+        Operations(Arc::new(Inner { app, auth, schema, documents, limiter, proxies, introspection, time }))
     }
 
     pub(super) fn auth(&self) -> &Auth {
@@ -99,13 +114,32 @@ impl Operations {
         self.0.app.world.now()
     }
 
-    /// Finds the text, parses and measures it; see [`Documents::prepare`].
+    /// Who is at the other end: the peer, or whom a trusted proxy names.
+    pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.0.proxies.client(peer, headers)
+    }
+
+    pub(super) fn limiter(&self) -> &Limiter {
+        &self.0.limiter
+    }
+
+    /// Counts a request.
+    ///
+    /// # Errors
+    /// The answer to one too many.
+    pub(super) fn count(&self, who: Who) -> Result<(), Box<Response>> {
+        self.0.limiter.request(who).map_err(|refused| Box::new(too_much(&refused)))
+    }
+
+    /// Finds the text, parses and measures it, see [`Documents::prepare`], and counts what it costs.
     ///
     /// # Errors
     /// The answer to an operation that may not begin.
-    pub(super) fn prepare(&self, envelope: Envelope) -> Result<Prepared, Box<Response>> {
+    pub(super) fn prepare(&self, envelope: Envelope, who: Who) -> Result<Prepared, Box<Response>> {
         let prepared = self.0.documents.prepare(envelope);
-        prepared.map_err(|error| Box::new(coded(Response::from_errors(vec![error]))))
+        let prepared = prepared.map_err(|error| Box::new(coded(Response::from_errors(vec![error]))))?;
+        let counted = self.0.limiter.cost(who, prepared.cost);
+        counted.map(|()| prepared).map_err(|refused| Box::new(too_much(&refused)))
     }
 
     /// Runs a query or a mutation. The reads of a query share a connection; a mutation must see what it has
@@ -140,7 +174,14 @@ impl Operations {
             let answer = async move { own.answer(prepared, caller).await };
             return stream::once(answer.map(|answer| answer.unwrap_or_else(Refused::into_response))).boxed();
         }
-        stream::once(own.subscribe(prepared, caller)).flatten().boxed()
+        // The place is free again when the stream is dropped.
+        match self.0.limiter.subscription(caller.limited()) {
+            Ok(place) => {
+                let answers = stream::once(own.subscribe(prepared, caller)).flatten();
+                answers.inspect(move |_| _ = &place).boxed()
+            }
+            Err(refused) => once(too_much(&refused)),
+        }
     }
 
     async fn subscribe(self, prepared: Prepared, caller: Caller) -> BoxStream<'static, Response> {
@@ -170,9 +211,7 @@ impl Operations {
         if introspects {
             self.may_introspect(session.as_ref())?;
         }
-        if let Some(address) = address {
-            request = request.data(ClientIp(address.to_string()));
-        }
+        request = request.data(ClientIp(address.to_string()));
         if let Some(cursor) = resume {
             request = request.data(ResumeAfter(cursor));
         }
@@ -200,6 +239,13 @@ impl Operations {
         let message = format!("the operation took more than {seconds} seconds; {then}");
         Refused::error(Stage::Late, "TIMEOUT", message)
     }
+}
+
+/// The answer to too much. The wait is told to whoever reads codes, and in the header `Retry-After`.
+pub(super) fn too_much(refused: &limit::Refused) -> Response {
+    let mut error = fault::error("RATE_LIMITED", refused.to_string());
+    error.extensions.get_or_insert_default().set("retryAfter", refused.seconds());
+    Response::from_errors(vec![error])
 }
 
 async fn session(app: &App, who: Verified) -> Result<Session, Refused> {

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::texts::Trusted;
+use super::{
+    address::Proxies,
+    limit::Limits,
+    listen::{Bounds, Tls},
+    texts::Trusted,
+};
 use crate::config::Introspection;
 
 /// How the front door behaves.
@@ -18,6 +23,14 @@ pub struct Settings {
     pub operation_time: Duration,
     /// Origins of web pages that may call the API.
     pub cors_origins: Vec<String>,
+    /// Proxies that are believed about their clients.
+    pub proxies: Proxies,
+    /// What one person or address may ask for.
+    pub limits: Limits,
+    /// What a connection may take.
+    pub bounds: Bounds,
+    /// The certificate, for HTTPS.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Settings {
@@ -28,6 +41,10 @@ impl Default for Settings {
             only_trusted: false,
             operation_time: Duration::from_secs(30),
             cors_origins: Vec::new(),
+            proxies: Proxies::default(),
+            limits: Limits::default(),
+            bounds: Bounds::default(),
+            tls: None,
         }
     }
 }
