@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Result, anyhow};
 use ordo::{
     app::{App, Machine},
-    http::{self, StartPage, auth::Auth},
+    http::{self, Operating, StartPage, auth::Auth},
     store::Store,
 };
 use tokio::{net::TcpListener, sync::oneshot};
@@ -33,7 +33,8 @@ pub async fn count(url: &str, cases: &[Case]) -> Result<Vec<u64>> {
     let until = async {
         let _ = stopped.await;
     };
-    let server = tokio::spawn(http::serve(listener, app, auth, StartPage::default(), until));
+    let server =
+        tokio::spawn(http::serve(listener, app, auth, StartPage::default(), Operating::default(), until));
     let mut counts = Vec::new();
     for case in cases {
         let before = counter.load(Ordering::Relaxed);

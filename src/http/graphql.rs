@@ -19,10 +19,10 @@ use tokio::sync::watch;
 
 use super::{
     auth::{Denied, Verified},
-    operation::{Operations, Refused},
+    operation::{Operations, Refused, kind_of, name},
     refusal, socket,
 };
-use crate::graphql::ClientIp;
+use crate::{graphql::ClientIp, telemetry::log};
 
 /// The largest body that is read.
 const LARGEST: usize = 1 << 20;
@@ -107,6 +107,10 @@ async fn execute(
         let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", what);
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         return response;
+    }
+    log::operation(kind_of(kind), name(&mut request).as_deref());
+    if let Some(who) = &who {
+        log::user(who.user);
     }
     // Set by `serve`; what a proxy says in its place is not believed yet.
     if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() {

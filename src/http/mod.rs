@@ -8,34 +8,49 @@ mod document;
 mod graphql;
 mod measure;
 mod operation;
+mod probe;
+mod request_log;
 mod scan;
+mod shield;
 mod socket;
 mod start_page;
 
-use std::{any::Any, future::Future, io, net::SocketAddr, time::Duration};
+use std::{any::Any, fmt, future::Future, io, net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
-    extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
-    middleware::{Next, from_fn},
+    http::StatusCode,
+    middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
     serve::ListenerExt,
 };
 use serde_json::json;
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio::{net::TcpListener, sync::watch};
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::Instrument;
 
 pub use start_page::{MUTATION, QUERY, SUBSCRIPTION, StartPage, curl};
 
-use crate::{app::App, http::auth::Auth};
+use crate::{app::App, http::auth::Auth, telemetry::metrics};
 
 /// How long requests may take to end once the server is told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
-/// How long the database may take to answer a probe.
-const PROBE: Duration = Duration::from_secs(3);
+
+/// What the one who operates the server has decided.
+#[derive(Clone, Default)]
+pub struct Operating {
+    /// Opens `/metrics` to those who are not on this machine.
+    pub metrics_token: Option<String>,
+    /// Browsers are told to come with TLS only: right when TLS is spoken here or in front of it.
+    pub tls_only: bool,
+}
+
+impl fmt::Debug for Operating {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let token = self.metrics_token.is_some();
+        f.debug_struct("Operating").field("metrics_token", &token).field("tls_only", &self.tls_only).finish()
+    }
+}
 
 /// Serves until `stop`: then accepts nothing more, lets requests end, closes sockets with a word, and
 /// returns after ten seconds at the latest.
@@ -47,10 +62,12 @@ pub async fn serve(
     app: App,
     auth: Auth,
     start: StartPage,
+    operating: Operating,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (stopping, stopped) = watch::channel(false);
-    let routes = routes(app, auth, start, stopped.clone());
+    metrics::started(app.world.now().timestamp());
+    let routes = routes(app, auth, start, &operating, stopped.clone());
     let listener = listener.tap_io(|stream| {
         // Answers are small and written whole: waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
@@ -74,6 +91,7 @@ pub async fn serve(
     };
     tokio::select! {
         result = server.into_future() => result,
+        never = sum_up() => match never {},
         () = late => {
             tracing::warn!("some requests did not end in time");
             Ok(())
@@ -81,39 +99,37 @@ pub async fn serve(
     }
 }
 
-fn routes(app: App, auth: Auth, start: StartPage, stopping: watch::Receiver<bool>) -> Router {
+/// Keeps the metrics small for as long as it is polled.
+async fn sum_up() -> std::convert::Infallible {
+    let mut every = tokio::time::interval(metrics::UPKEEP);
+    loop {
+        every.tick().await;
+        metrics::upkeep();
+    }
+}
+
+fn routes(
+    app: App,
+    auth: Auth,
+    start: StartPage,
+    operating: &Operating,
+    stopping: watch::Receiver<bool>,
+) -> Router {
     let operations = operation::Operations::new(app.clone(), auth);
+    let probes = probe::routes(app, operating, stopping.clone());
     let endpoint = graphql::Endpoint { operations, stopping };
     Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post).with_state(endpoint))
-        .route("/readyz", get(ready).with_state(app))
         .route("/", get(start_page::show).with_state(start))
-        .fallback(|| async { refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing here; see /") })
+        .merge(probes)
+        .fallback(not_found)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(in_a_span))
+        .layer(from_fn_with_state(shield::TlsOnly(operating.tls_only), shield::guard))
+        .layer(from_fn(request_log::follow))
 }
 
-/// Gives the request an id, which the log and the answer both name.
-async fn in_a_span(request: Request, next: Next) -> Response {
-    let id = format!("{:016x}", rand::random::<u64>());
-    let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
-    let mut response = next.run(request).instrument(span).await;
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert("x-request-id", id);
-    }
-    response
-}
-
-/// Whether the server can work.
-async fn ready(State(app): State<App>) -> Response {
-    // A task of its own: nothing that a client does interrupts a statement.
-    let probe = tokio::spawn(async move { app.store.ping().await });
-    let (status, word) = match timeout(PROBE, probe).await {
-        Ok(Ok(Ok(()))) => (StatusCode::OK, "ready"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-    };
-    let headers = [(header::CACHE_CONTROL, "no-store")];
-    (status, headers, axum::Json(json!({ "status": word }))).into_response()
+async fn not_found() -> Response {
+    refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing here; see /")
 }
 
 /// An answer without an operation, in the shape that GraphQL clients read.

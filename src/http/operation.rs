@@ -4,7 +4,7 @@
 use std::{any::TypeId, panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
-    Data, ErrorExtensionValues, Executor, Request, Response, ServerError, parser::types::OperationType,
+    Data, ErrorExtensionValues, Executor, Request, Response, ServerError, Value, parser::types::OperationType,
 };
 use chrono::{DateTime, Utc};
 use futures_util::{
@@ -21,6 +21,11 @@ use crate::{
     app::App,
     error::Error,
     graphql::{Schema, Session, schema},
+    telemetry::{
+        Kind, metrics,
+        request::{self, carried},
+        trace,
+    },
     usecase,
 };
 
@@ -62,27 +67,37 @@ impl Operations {
     /// # Errors
     /// The answer to a text that cannot be parsed.
     pub(super) fn prepare(&self, request: &mut Request) -> Result<Option<OperationType>, Box<Response>> {
-        self.0.documents.prepare(request).map_err(|error| Box::new(coded(Response::from_errors(vec![error]))))
+        self.0.documents.prepare(request).map_err(|error| {
+            let answer = coded(Response::from_errors(vec![error]));
+            metrics::Operation::begin(Kind::Unknown).answered(first_code(&answer));
+            Box::new(answer)
+        })
     }
 
     /// Runs a prepared operation for whoever the token named. The reads of a query share a connection; a
     /// mutation must see what it has just written.
     pub(super) async fn run(
         &self,
-        request: Request,
+        mut request: Request,
         kind: Option<OperationType>,
         who: Option<Verified>,
     ) -> Result<Response, Refused> {
         let own = self.clone();
+        let span = trace::operation(kind_of(kind), name(&mut request).as_deref());
+        let mut counted = metrics::Operation::begin(kind_of(kind));
         let work = async move {
             let mut app = own.0.app.clone();
             if kind == Some(OperationType::Query) {
                 app.store = app.store.reading();
             }
-            let request = with_session(request, &app, who).await?.data(app);
-            Ok(coded(own.0.schema.execute(request).await))
+            let request = with_session(request, &app, who).await.inspect_err(|refused| {
+                counted.answered(Some(refused.code()));
+            });
+            let answer = coded(own.0.schema.execute(request?.data(app)).await);
+            counted.answered(first_code(&answer));
+            Ok(answer)
         };
-        tokio::spawn(work.in_current_span())
+        tokio::spawn(carried(work.instrument(span)))
             .await
             .unwrap_or_else(|_| Err(Refused::Broken(Box::new(broken("an operation panicked")))))
     }
@@ -97,15 +112,29 @@ impl Operations {
             return once(self.run(request, kind, who).await.unwrap_or_else(Refused::into_response));
         }
         let own = self.clone();
-        let session =
-            tokio::spawn(async move { with_session(request, &own.0.app, who).await }.in_current_span());
+        let span = trace::operation(Kind::Subscription, name(&mut request).as_deref());
+        let mut counted = metrics::Operation::begin(Kind::Subscription);
+        let session = tokio::spawn(carried(async move { with_session(request, &own.0.app, who).await }));
         let request = match session.await {
             Ok(Ok(request)) => request,
-            Ok(Err(refused)) => return once(refused.into_response()),
+            Ok(Err(refused)) => {
+                counted.answered(Some(refused.code()));
+                return once(refused.into_response());
+            }
             Err(_) => return once(broken("a session panicked")),
         };
         let answers = AssertUnwindSafe(self.0.schema.execute_stream(request)).catch_unwind();
-        answers.map(|answer| answer.map_or_else(|_| broken("a subscription panicked"), coded)).boxed()
+        counted.answered(None);
+        let answers = answers.map(move |answer| {
+            let _inside = span.enter();
+            let answer = answer.map_or_else(|_| broken("a subscription panicked"), coded);
+            metrics::event_delivered();
+            if !answer.errors.is_empty() {
+                counted.answered(first_code(&answer));
+            }
+            answer
+        });
+        answers.boxed()
     }
 }
 
@@ -145,6 +174,13 @@ impl Executor for Operations {
 }
 
 impl Refused {
+    fn code(&self) -> &'static str {
+        match self {
+            Refused::Denied(_) => "UNAUTHENTICATED",
+            Refused::Broken(_) => "INTERNAL",
+        }
+    }
+
     pub(super) fn into_response(self) -> Response {
         match self {
             Refused::Denied(denied) => {
@@ -152,6 +188,34 @@ impl Refused {
             }
             Refused::Broken(response) => *response,
         }
+    }
+}
+
+/// What an operation is called: as the request says, or as the text names its only one.
+pub(super) fn name(request: &mut Request) -> Option<String> {
+    if request.operation_name.is_some() {
+        return request.operation_name.clone();
+    }
+    let mut operations = request.parsed_query().ok()?.operations.iter();
+    let (name, _) = operations.next().filter(|_| operations.next().is_none())?;
+    name.map(ToString::to_string)
+}
+
+pub(super) fn kind_of(kind: Option<OperationType>) -> Kind {
+    match kind {
+        Some(OperationType::Query) => Kind::Query,
+        Some(OperationType::Mutation) => Kind::Mutation,
+        Some(OperationType::Subscription) => Kind::Subscription,
+        None => Kind::Unknown,
+    }
+}
+
+/// The code of the first error, if there is one.
+fn first_code(response: &Response) -> Option<&str> {
+    let error = response.errors.first()?;
+    match error.extensions.as_ref()?.get("code")? {
+        Value::String(code) => Some(code),
+        _ => None,
     }
 }
 
@@ -191,9 +255,9 @@ fn error(code: &str, message: String) -> ServerError {
     error
 }
 
-/// Logs what happened, once, and gives it an id that may be told.
+/// Logs what happened, once, and gives it an id that may be told: its request's.
 pub(super) fn incident(what: &str) -> (String, String) {
-    let id = format!("{:016x}", rand::random::<u64>());
+    let id = request::incident();
     tracing::error!(incident = %id, "{what}");
     (format!("something went wrong on our side; quote {id} when you report it"), id)
 }

@@ -17,9 +17,9 @@ use tokio::{
     sync::{oneshot, watch},
     time::{sleep, timeout},
 };
-use tracing::Instrument;
 
 use super::{auth::Verified, graphql::Endpoint, operation::Operations, refusal};
+use crate::telemetry::{metrics, request::Belonging};
 
 const PROTOCOL: &str = "graphql-transport-ws";
 /// The largest message that is read.
@@ -38,16 +38,19 @@ pub(super) fn open(upgrade: WebSocketUpgrade, endpoint: Endpoint, who: Option<Ve
         let what = "offer the WebSocket protocol `graphql-transport-ws` in Sec-WebSocket-Protocol";
         return refusal(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", what);
     }
+    // Asked for here: after the upgrade nobody knows the request any more.
+    let belongs = Belonging::here();
     // Thousands of sockets are idle most of the time: small buffers, and none for writing.
     upgrade
         .read_buffer_size(4_096)
         .write_buffer_size(0)
         .max_message_size(LARGEST)
         .max_frame_size(LARGEST)
-        .on_upgrade(move |socket| converse(socket, endpoint, who).in_current_span())
+        .on_upgrade(move |socket| belongs.carried(converse(socket, endpoint, who)))
 }
 
 async fn converse(socket: ws::WebSocket, endpoint: Endpoint, who: Option<Verified>) {
+    let _open = metrics::socket_open();
     let Endpoint { operations, stopping } = endpoint;
     let (mut sink, stream) = socket.split();
     let (greeted, greeting) = oneshot::channel();

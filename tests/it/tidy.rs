@@ -40,6 +40,22 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/usecase", &["sea_orm", "entity::", "async_graphql", "axum", "crate::graphql", "crate::http"]),
     ("src/graphql", &["sea_orm", "entity::", ".begin(", ".commit(", "crate::http"]),
     ("src/http", &["sea_orm", "entity::", "crate::store"]),
+    ("src/cli", &["sea_orm", "entity::", "async_graphql", "axum"]),
+    (
+        "src/telemetry",
+        &[
+            "sea_orm",
+            "entity::",
+            "domain::",
+            "async_graphql",
+            "axum",
+            "crate::store",
+            "crate::bus",
+            "crate::usecase",
+            "crate::graphql",
+            "crate::http",
+        ],
+    ),
 ];
 
 /// What stands above a block of resolvers.

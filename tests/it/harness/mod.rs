@@ -92,8 +92,8 @@ impl App {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let never = std::future::pending();
-        let serving = http::serve(listener, inner.clone(), auth.clone(), http::StartPage::default(), never);
-        tokio::spawn(serving);
+        let (start, operating) = (http::StartPage::default(), http::Operating::default());
+        tokio::spawn(http::serve(listener, inner.clone(), auth.clone(), start, operating, never));
         App { url, inner, world, company, statements, database_url, auth, _files: files }
     }
 

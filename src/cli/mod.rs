@@ -1,4 +1,8 @@
-//! The command line: what each command does, and what it prints.
+//! The command line: what each command does, and what it prints; one file for each that is long.
+//! It may use the application, the settings and clap.
+//! What never happens here: a rule, SQL, an answer to a client.
+
+mod backup;
 
 use std::{
     collections::BTreeMap,
@@ -17,8 +21,12 @@ use ordo::{
     config::{self, Config, Demo, Sources},
     error::Error,
     graphql,
-    http::{self, StartPage, auth::Auth},
+    http::{self, Operating, StartPage, auth::Auth},
     store::{Store, people},
+    telemetry::{
+        log::{self, Format},
+        trace::Traces,
+    },
     usecase,
 };
 use tokio::net::TcpListener;
@@ -87,6 +95,11 @@ enum Command {
     },
     /// Load the demo company into an empty database
     Demo,
+    /// Save the whole database to a file, while the server runs
+    Backup {
+        /// A file that does not exist yet
+        file: PathBuf,
+    },
     /// Look after workflow files
     #[command(subcommand)]
     Workflow(WorkflowCommand),
@@ -114,6 +127,11 @@ const ROLES: [Role; 10] = [
     Role::Consumer,
     Role::Agent,
 ];
+// Settings to come: how the log is written, a collector of traces, what opens the metrics, and TLS.
+const LOG_FORMAT: Format = Format::Text;
+const TRACES_ENDPOINT: Option<&str> = None;
+const METRICS_TOKEN: Option<String> = None;
+const TLS_ONLY: bool = false;
 /// How long the tokens of the demo are valid.
 const DEMO_HOURS: u32 = 24 * 7;
 
@@ -126,12 +144,16 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Workflow(WorkflowCommand::Check { file })) => return check(&file),
         command => {
             let config = Config::load(&Sources::of_process(flags.given())?)?;
-            start_log(&config)?;
+            let traces = start_log(&config)?;
             match command.unwrap_or(Command::Serve) {
                 Command::Migrate => migrate(&config).await?,
                 Command::Token { who, hours } => token(&config, &who, hours).await?,
                 Command::Demo => demo(&config).await?,
+                Command::Backup { file } => backup::run(&config, &file).await?,
                 Command::Serve | Command::Schema | Command::Workflow(_) => serve(&config).await?,
+            }
+            if let Some(traces) = traces {
+                traces.flush().await;
             }
         }
     }
@@ -156,13 +178,11 @@ impl Flags {
     }
 }
 
-fn start_log(config: &Config) -> Result<()> {
-    // Migrations tell a line for each table; whoever wants them names them in `log`.
-    let filter = tracing_subscriber::EnvFilter::try_new(format!("sea_orm_migration=warn,{}", config.log))?;
+fn start_log(config: &Config) -> Result<Option<Traces>> {
+    let traces = TRACES_ENDPOINT.map(Traces::to).transpose()?;
     let colours = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    log.with_ansi(colours).compact().init();
-    Ok(())
+    log::start(&config.log, LOG_FORMAT, colours, traces.as_ref())?;
+    Ok(traces)
 }
 
 async fn migrate(config: &Config) -> Result<()> {
@@ -251,7 +271,8 @@ async fn serve(config: &Config) -> Result<()> {
     let stop = stop_signal()?;
     greet(&format!("http://{address}"), start.tokens.as_deref())?;
     let store = app.store.clone();
-    http::serve(listener, app, auth, start, stop).await.context("the server stopped")?;
+    let operating = Operating { metrics_token: METRICS_TOKEN, tls_only: TLS_ONLY };
+    http::serve(listener, app, auth, start, operating, stop).await.context("the server stopped")?;
     // Statements of clients that are gone may still run; they are given up with the process.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(2), store.close()).await;
     Ok(())
