@@ -145,16 +145,17 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
         command => {
             let config = Config::load(&Sources::of_process(flags.given())?)?;
             let traces = start_log(&config)?;
-            match command.unwrap_or(Command::Serve) {
-                Command::Migrate => migrate(&config).await?,
-                Command::Token { who, hours } => token(&config, &who, hours).await?,
-                Command::Demo => demo(&config).await?,
-                Command::Backup { file } => backup::run(&config, &file).await?,
-                Command::Serve | Command::Schema | Command::Workflow(_) => serve(&config).await?,
-            }
+            let done = match command.unwrap_or(Command::Serve) {
+                Command::Migrate => migrate(&config).await,
+                Command::Token { who, hours } => token(&config, &who, hours).await,
+                Command::Demo => demo(&config).await,
+                Command::Backup { file } => backup::run(&config, &file).await,
+                Command::Serve | Command::Schema | Command::Workflow(_) => serve(&config).await,
+            };
             if let Some(traces) = traces {
                 traces.flush().await;
             }
+            done?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -44,7 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "src/telemetry",
         &[
-            "sea_orm",
+            "sea_orm::",
             "entity::",
             "domain::",
             "async_graphql",
