@@ -122,8 +122,12 @@ impl Partial {
         let written = || {
             std::fs::File::open(&self.0)?.sync_all()?;
             std::fs::rename(&self.0, file)?;
+            // A folder can be written to the disk like a file; elsewhere than on Unix it cannot be opened.
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-            std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+            if cfg!(unix) {
+                std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+            }
+            std::io::Result::Ok(())
         };
         written().with_context(|| format!("{} cannot be written", file.display()))
     }

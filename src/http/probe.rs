@@ -76,8 +76,8 @@ async fn metrics(State(probes): State<Probes>, request: Request) -> Response {
     if !(is_near(headers, extensions) || has_token(headers, probes.metrics_token)) {
         return not_found().await;
     }
-    metrics::observe(readings(&probes.app).await);
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render()).into_response()
+    let text = metrics::render(readings(&probes.app).await);
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
 async fn readings(app: &App) -> Readings {

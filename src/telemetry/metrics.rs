@@ -2,7 +2,7 @@
 //! values, all known here: never a person, a path or a name that a client chose.
 
 use std::{
-    sync::OnceLock,
+    sync::{Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -155,18 +155,16 @@ pub struct Readings {
     pub connections_idle: usize,
 }
 
-/// Takes over what only the application knows.
-pub fn observe(readings: Readings) {
+/// Everything as text, format 0.0.4, with what only the application knows.
+pub fn render(readings: Readings) -> String {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    // Two that ask at once each get their own readings.
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let meters = meters();
     meters.feed_position.set(readings.feed_position as f64);
     meters.feed_lag.set(readings.feed_lag.map_or(f64::NAN, |lag| lag as f64));
     meters.connections_open.set(readings.connections_open);
     meters.connections_idle.set(readings.connections_idle as f64);
-}
-
-/// Everything as text, format 0.0.4.
-pub fn render() -> String {
-    let meters = meters();
     if let Some(bytes) = resident_memory() {
         meters.memory.set(bytes);
     }
@@ -279,9 +277,12 @@ fn resident_memory() -> Option<f64> {
 mod tests {
     use super::*;
 
+    const UNKNOWN: Readings =
+        Readings { feed_position: 7, feed_lag: None, connections_open: 3, connections_idle: 2 };
+
     /// The value of a line; other tests of this process count as well.
     fn value(line: &str) -> f64 {
-        let text = render();
+        let text = render(UNKNOWN);
         let found = text.lines().find_map(|one| one.strip_prefix(line)?.strip_prefix(' '));
         found.unwrap_or_else(|| panic!("{line} in\n{text}")).parse().unwrap()
     }
@@ -306,7 +307,7 @@ mod tests {
     #[test]
     fn operations_are_counted_by_type_and_code_and_an_unknown_code_makes_no_new_line() {
         let other = "ordo_graphql_operations_total{type=\"mutation\",outcome=\"other\"}";
-        let (lines, before) = (render().lines().count(), value(other));
+        let (lines, before) = (render(UNKNOWN).lines().count(), value(other));
         for outcome in ["MADE_UP", "order_1", ""] {
             operation_finished(Kind::Mutation, outcome, Duration::ZERO);
         }
@@ -314,7 +315,7 @@ mod tests {
         assert!(value(other) >= before + 3.0);
         assert!(value("ordo_graphql_operations_total{type=\"unknown\",outcome=\"TOO_COMPLEX\"}") >= 1.0);
         let of_operations = |text: &str| text.matches("ordo_graphql_operations_total{").count();
-        assert_eq!(of_operations(&render()), 4 * OUTCOMES.len(), "{lines} lines before");
+        assert_eq!(of_operations(&render(UNKNOWN)), 4 * OUTCOMES.len(), "{lines} lines before");
     }
 
     #[test]
@@ -336,7 +337,9 @@ mod tests {
         assert_eq!(value(concat!("ordo_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}")), 1.0);
         assert_eq!(value("process_start_time_seconds"), 1_700_000_000.0);
         assert!(value("process_resident_memory_bytes") > 1_000_000.0);
-        observe(Readings { feed_position: 7, feed_lag: None, connections_open: 3, connections_idle: 2 });
-        assert!(render().contains("ordo_feed_lag_events NaN"));
+        assert_eq!(value("ordo_feed_position"), 7.0);
+        assert!(value("ordo_feed_lag_events").is_nan(), "unknown is not zero");
+        assert_eq!(value("ordo_database_connections_open"), 3.0);
+        assert_eq!(value("ordo_database_connections_idle"), 2.0);
     }
 }
