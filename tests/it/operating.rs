@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     cli::{ANY_PORT, LOG, Server, ordo, printed},
-    harness::{App, SECRET},
+    harness::{App, SECRET, Subscriber},
 };
 
 /// The same application at another address, operated in this way.
@@ -197,6 +197,17 @@ async fn an_error_of_ours_is_called_as_its_request() {
         assert_eq!(error["extensions"]["incident"], *id, "{body}");
         assert!(error["message"].as_str().unwrap().contains(&id), "{body}");
     }
+    // A socket's operations belong to the request that opened it.
+    let mut socket = Subscriber::connect(&app.url, app.staff().token()).await;
+    let mut incidents = Vec::new();
+    for name in ["1", "2"] {
+        let query = format!("{{ order(by: {{ id: \"{order}\" }}) {{ notes {{ body }} }} }}");
+        socket.start(name, &query, json!({})).await;
+        let said = socket.message().await;
+        incidents.push(said["payload"]["errors"][0]["extensions"]["incident"].clone());
+        assert_eq!(socket.message().await["type"], "complete");
+    }
+    assert!(incidents[0].is_string() && incidents[0] == incidents[1], "{incidents:?}");
     app.execute("ALTER TABLE memberships RENAME TO lost", []).await;
     let response = ask("before-a-field").await.unwrap();
     assert_eq!(response.status().as_u16(), 500);
