@@ -10,4 +10,5 @@ pub mod graphql;
 pub mod http;
 mod secret;
 pub mod store;
+pub mod telemetry;
 pub mod usecase;

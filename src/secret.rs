@@ -15,7 +15,7 @@ pub struct Secret(String);
 
 impl Secret {
     /// A secret of this text.
-    pub(crate) fn new(text: String) -> Secret {
+    pub fn new(text: String) -> Secret {
         Secret(text)
     }
 

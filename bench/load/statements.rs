@@ -37,7 +37,7 @@ pub async fn count(url: &str, cases: &[Case]) -> Result<Vec<u64>> {
         listener,
         app,
         auth,
-        http::Settings::default(),
+        http::Settings { limits: http::Limits::roomy(), ..http::Settings::default() },
         StartPage::default(),
         until,
     ));

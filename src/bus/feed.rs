@@ -7,7 +7,7 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Notify, watch};
@@ -39,6 +39,9 @@ pub struct Feed {
     /// How often reading the log has begun, and how often it has ended.
     begun: AtomicU64,
     ended: watch::Sender<u64>,
+    opened: Instant,
+    /// When the last reading ended, in milliseconds after `opened`.
+    read: AtomicU64,
 }
 
 impl Feed {
@@ -55,6 +58,8 @@ impl Feed {
             bell: Notify::new(),
             begun: AtomicU64::new(0),
             ended: watch::Sender::new(0),
+            opened: Instant::now(),
+            read: AtomicU64::new(0),
         })
     }
 
@@ -78,6 +83,21 @@ impl Feed {
         self.head()
     }
 
+    /// Whether the log was read, well or not, during the last while: whether [`Feed::run`] runs.
+    pub fn was_read_within(&self, time: Duration) -> bool {
+        let read = Duration::from_millis(self.read.load(Ordering::Relaxed));
+        self.opened.elapsed().saturating_sub(read) <= time
+    }
+
+    /// How many positions the feed is behind the log.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn lag(&self) -> Result<i64> {
+        let log = event::head(&self.store).await?;
+        Ok((log.seq - self.head().seq).max(0))
+    }
+
     /// Reads the log for as long as the process lives.
     pub async fn run(self: Arc<Self>) {
         loop {
@@ -85,6 +105,7 @@ impl Feed {
             if let Err(error) = self.advance().await {
                 tracing::error!(error = ?error, "the log could not be read; trying again");
             }
+            self.read.store(self.opened.elapsed().as_millis() as u64, Ordering::Relaxed);
             self.ended.send_replace(round);
             tokio::select! {
                 () = self.bell.notified() => {}

@@ -1,6 +1,6 @@
 //! Settings: by flag, else by environment variable, else by file, else by default. A wrong one is one
 //! sentence that names the setting and where it came from.
-//! It may use the files it is told to read, and nothing of the program besides the secret's type.
+//! It may use the files it is told to read, and of the program only types of values.
 //! What never happens here: a connection, a default that depends on the machine.
 
 mod setting;
@@ -21,7 +21,7 @@ pub use source::Sources;
 use source::Values;
 
 use crate::secret::SECRET_BYTES;
-pub use crate::secret::Secret;
+pub use crate::{secret::Secret, telemetry::log::Format};
 
 /// The file that is read when none is named.
 pub const FILE: &str = "ordo.toml";
@@ -76,6 +76,12 @@ pub struct Config {
     pub jwt_audience: String,
     /// What is logged: a level, or levels by target.
     pub log: String,
+    /// How the log is written.
+    pub log_format: Format,
+    /// The collector of traces.
+    pub traces_endpoint: Option<String>,
+    /// Opens the metrics to others than this machine.
+    pub metrics_token: Option<Secret>,
     /// Where a secret is kept when none is configured.
     pub secret_file: PathBuf,
     /// Whether the demo company may be loaded.
@@ -94,7 +100,26 @@ pub struct Config {
     pub only_trusted: bool,
     /// How long one operation may take.
     pub operation_time: Duration,
+    /// What clients may ask for.
+    pub allowed: Allowed,
     shown: BTreeMap<&'static str, Shown>,
+}
+
+/// What one person or address may ask for, and all together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// Requests a minute.
+    pub requests_per_minute: u32,
+    /// Cost of operations a minute.
+    pub cost_per_minute: u32,
+    /// Attempts to log in a minute.
+    pub logins_per_minute: u32,
+    /// Sockets at once.
+    pub sockets: u32,
+    /// Subscriptions at once.
+    pub subscriptions: u32,
+    /// Connections at once, all together.
+    pub connections: u32,
 }
 
 impl fmt::Debug for Config {
@@ -131,6 +156,13 @@ impl Config {
                 let known = tracing_subscriber::EnvFilter::try_new(text);
                 known.map(|_| text.to_owned()).map_err(|_| "must be a level such as info, or ordo=debug,warn")
             })?,
+            log_format: values.checked("log_format", |text| match text {
+                "text" => Ok(Format::Text),
+                "json" => Ok(Format::Json),
+                _ => Err("must be text or json"),
+            })?,
+            traces_endpoint: values.optional("traces_endpoint")?,
+            metrics_token: values.optional("metrics_token")?.map(Secret::new),
             demo: values.checked("demo", |text| match text {
                 "auto" => Ok(Demo::Auto),
                 "off" => Ok(Demo::Off),
@@ -149,6 +181,7 @@ impl Config {
             documents: values.file("documents_file")?,
             only_trusted: only_trusted(&values)?,
             operation_time: Duration::from_secs(values.number("operation_seconds", 1, 3_600)?),
+            allowed: allowed(&values)?,
             shown: values.shown()?,
         })
     }
@@ -245,6 +278,18 @@ fn only_trusted(values: &Values) -> Result<bool> {
         );
     }
     Ok(only)
+}
+
+fn allowed(values: &Values) -> Result<Allowed> {
+    let number = |key| values.number(key, 1, 1_000_000_000);
+    Ok(Allowed {
+        requests_per_minute: number("requests_per_minute")?,
+        cost_per_minute: number("cost_per_minute")?,
+        logins_per_minute: number("logins_per_minute")?,
+        sockets: number("sockets")?,
+        subscriptions: number("subscriptions")?,
+        connections: values.number("connections", 1, 1_000_000)?,
+    })
 }
 
 fn address(text: &str) -> std::result::Result<SocketAddr, &'static str> {

@@ -71,7 +71,7 @@ const fn setting(
 }
 
 /// Every setting, in the order in which people think of them.
-pub const SETTINGS: [Setting; 18] = [
+pub const SETTINGS: [Setting; 27] = [
     setting("listen", "ORDO_LISTEN", "ADDRESS", "The address to listen on").defaults_to("127.0.0.1:8000"),
     setting("database_url", "DATABASE_URL", "URL", "The database, sqlite: or postgres:")
         .defaults_to(super::DATABASE),
@@ -132,5 +132,38 @@ pub const SETTINGS: [Setting; 18] = [
         .defaults_to("any"),
     setting("operation_seconds", "ORDO_OPERATION_SECONDS", "N", "How long one operation may take")
         .defaults_to("30")
+        .number(),
+    setting("log_format", "ORDO_LOG_FORMAT", "FORMAT", "How the log is written: text or json")
+        .defaults_to("text"),
+    setting(
+        "traces_endpoint",
+        "ORDO_TRACES_ENDPOINT",
+        "URL",
+        "Send traces to this OpenTelemetry collector, such as http://localhost:4318",
+    ),
+    setting("metrics_token", "ORDO_METRICS_TOKEN", "TEXT", "Opens /metrics to others than this machine")
+        .secret(),
+    setting("requests_per_minute", "ORDO_REQUESTS_PER_MINUTE", "N", "Requests of one person or address")
+        .defaults_to("1200")
+        .number(),
+    setting(
+        "cost_per_minute",
+        "ORDO_COST_PER_MINUTE",
+        "N",
+        "Cost of the operations of one person or address",
+    )
+    .defaults_to("2000000")
+    .number(),
+    setting("logins_per_minute", "ORDO_LOGINS_PER_MINUTE", "N", "Attempts to log in from one address")
+        .defaults_to("10")
+        .number(),
+    setting("sockets", "ORDO_SOCKETS", "N", "Sockets that one person may have open")
+        .defaults_to("100")
+        .number(),
+    setting("subscriptions", "ORDO_SUBSCRIPTIONS", "N", "Subscriptions that one person may have open")
+        .defaults_to("500")
+        .number(),
+    setting("connections", "ORDO_CONNECTIONS", "N", "Connections of clients at once")
+        .defaults_to("20000")
         .number(),
 ];

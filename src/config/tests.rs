@@ -28,7 +28,8 @@ fn the_example_file_holds_the_defaults() {
     assert_eq!(example.database_connections, none.database_connections);
     assert_eq!((&example.jwt_issuer, &example.jwt_audience), (&none.jwt_issuer, &none.jwt_audience));
     assert_eq!((&example.log, example.demo), (&none.log, none.demo));
-    assert_eq!(example.introspection, none.introspection);
+    assert_eq!((example.introspection, example.allowed), (none.introspection, none.allowed));
+    assert_eq!(example.log_format, none.log_format);
     assert_eq!((example.only_trusted, example.operation_time), (none.only_trusted, none.operation_time));
     let text = include_str!("../../ordo.example.toml");
     for one in &SETTINGS {

@@ -2,7 +2,7 @@
 
 use async_graphql::ErrorExtensions;
 
-use crate::error::Error;
+use crate::{error::Error, telemetry::request};
 
 /// An error on its way out. It has no `Display` on purpose: async-graphql turns whatever can be
 /// displayed into an error without a code, and this must not happen to ours.
@@ -38,9 +38,9 @@ impl From<Error> for Failure {
     }
 }
 
-/// Logs what happened, once, and gives it an id that may be told.
+/// Logs what happened, once, and gives it an id that may be told: its request's.
 fn incident(error: &Error) -> String {
-    let id = format!("{:016x}", rand::random::<u64>());
+    let id = request::incident();
     tracing::error!(incident = %id, error = ?error, "internal error");
     id
 }

@@ -18,6 +18,8 @@ use super::{
     socket::{self, Host, Init, Limits, Object, Output, Started, Welcome},
 };
 
+use crate::telemetry::metrics;
+
 /// Opens sockets, all within the same limits.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sockets {
@@ -43,6 +45,7 @@ pub(super) struct Client {
     caller: Caller,
     /// Among the sockets of its address, until it is known whose it is.
     place: Mutex<Option<Held>>,
+    _open: metrics::Open,
 }
 
 /// Who was let in.
@@ -54,7 +57,7 @@ pub(super) struct Guest {
 
 impl Client {
     pub(super) fn new(operations: Operations, caller: Caller, place: Held) -> Client {
-        Client { operations, caller, place: Mutex::new(Some(place)) }
+        Client { operations, caller, place: Mutex::new(Some(place)), _open: metrics::socket_open() }
     }
 
     /// Lets a client in, with a place among its person's sockets.

@@ -40,6 +40,8 @@ pub(super) struct Prepared {
     /// What it is; nothing where the request names no operation of the document, which execution then
     /// refuses.
     pub(super) kind: Option<OperationType>,
+    /// What it is called, as the request says, or as the text names its only one.
+    pub(super) name: Option<String>,
     /// Whether it reads the schema itself.
     pub(super) introspects: bool,
     /// What it costs, in the budget's units.
@@ -90,10 +92,12 @@ impl Documents {
             variable::check(operation, &request.variables)?;
         }
         let kind = operation.map(|operation| operation.ty);
+        let only = || document.parsed.operations.iter().next()?.0.map(ToString::to_string);
+        let name = request.operation_name.clone().or_else(|| operation.and_then(|_| only()));
         let introspects = document.introspects;
         request.set_parsed_query(ExecutableDocument::clone(&document.parsed));
         let cost = u32::try_from(measured.cost).unwrap_or(u32::MAX);
-        Ok(Prepared { request, kind, introspects, cost })
+        Ok(Prepared { request, kind, name, introspects, cost })
     }
 
     fn parse(&self, text: &str) -> Result<Arc<Document>, ServerError> {

@@ -1,7 +1,9 @@
 //! Errors of the transport: each with a stable code, and those that are our fault with an id instead of
 //! their inside.
 
-use async_graphql::{ErrorExtensionValues, Response, ServerError};
+use async_graphql::{ErrorExtensionValues, Response, ServerError, Value};
+
+use crate::telemetry::request;
 
 /// An error with a code, at no place of the operation.
 pub(super) fn error(code: &str, message: String) -> ServerError {
@@ -36,19 +38,20 @@ fn code_of(message: &str) -> &'static str {
     if LIMITS.iter().any(|limit| message.starts_with(limit)) { "TOO_COMPLEX" } else { "BAD_USER_INPUT" }
 }
 
-/// Logs what happened, once, and gives it an id that may be told.
-pub(super) fn incident(what: &str) -> (String, String) {
-    let id = format!("{:016x}", rand::random::<u64>());
-    tracing::error!(incident = %id, "{what}");
-    (format!("something went wrong on our side; quote {id} when you report it"), id)
+/// The code of the first error, if there is one.
+pub(super) fn first_code(response: &Response) -> Option<&str> {
+    match response.errors.first()?.extensions.as_ref()?.get("code")? {
+        Value::String(code) => Some(code),
+        _ => None,
+    }
 }
 
-/// The answer to what is our fault.
+/// The answer to what is our fault. It is logged, once, under an id that may be told: its request's.
 pub(super) fn broken(what: &str) -> Response {
-    let (message, incident) = incident(what);
+    let id = request::incident();
+    tracing::error!(incident = %id, "{what}");
+    let message = format!("something went wrong on our side; quote {id} when you report it");
     let mut error = error("INTERNAL", message);
-    if let Some(extensions) = &mut error.extensions {
-        extensions.set("incident", incident);
-    }
+    error.extensions.get_or_insert_default().set("incident", id);
     Response::from_errors(vec![error])
 }

@@ -26,8 +26,10 @@ use super::{
     events,
     limit::Who,
     media::{self, Media, Unsupported},
-    operation::{Caller, Operations, Refused, too_much},
+    operation::{Caller, Operations, Refused, kind_of, too_much},
 };
+
+use crate::telemetry::log;
 
 /// Where a browser says behind which event it goes on.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -128,6 +130,10 @@ impl Endpoint {
             Err(refusal) => return Ok(answer::write(*refusal, media, Stage::Refused)),
         };
         reads_only(method, &prepared, media)?;
+        log::operation(kind_of(prepared.kind), prepared.name.as_deref());
+        if let Some(who) = &caller.who {
+            log::user(who.user);
+        }
         if is_stream {
             return Ok(self.stream(self.operations.stream(prepared, caller)));
         }

@@ -18,31 +18,31 @@ mod listen;
 mod measure;
 mod media;
 mod operation;
+mod probe;
+mod request_log;
 mod scan;
 mod settings;
+mod shield;
 mod socket;
 mod start_page;
 mod texts;
 mod variable;
 
-use std::{any::Any, future::Future, io, time::Duration};
+use std::{any::Any, convert::Infallible, future::Future, io, time::Duration};
 
 use axum::{
     Router,
-    extract::{Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::{Next, from_fn},
-    response::{IntoResponse, Response},
+    middleware::{from_fn, from_fn_with_state},
+    response::Response,
     routing::{any, get},
 };
-use serde_json::json;
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio::{net::TcpListener, sync::watch};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
     cors::{AllowOrigin, CorsLayer},
 };
-use tracing::Instrument;
 
 pub use address::Proxies;
 pub use limit::{Limits, Rate};
@@ -51,12 +51,10 @@ pub use settings::Settings;
 pub use start_page::{MUTATION, QUERY, SUBSCRIPTION, StartPage, curl};
 pub use texts::Trusted;
 
-use crate::{app::App, http::auth::Auth};
+use crate::{app::App, http::auth::Auth, telemetry::metrics};
 
 /// How long requests may take to end once the server is told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
-/// How long the database may take to answer a probe.
-const PROBE: Duration = Duration::from_secs(3);
 
 /// Serves until `stop`: then accepts nothing more, lets requests end, closes sockets and streams with a
 /// word, and returns after ten seconds at the latest.
@@ -72,6 +70,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (stopping, stopped) = watch::channel(false);
+    metrics::started(app.world.now().timestamp());
     let (tls, bounds) = (settings.tls.clone(), settings.bounds);
     let routes = routes(app, auth, settings, start, stopped.clone());
     tokio::spawn(async move {
@@ -90,10 +89,20 @@ pub async fn serve(
     };
     tokio::select! {
         result = server => result,
+        never = sum_up() => match never {},
         () = late => {
             tracing::warn!("some requests did not end in time");
             Ok(())
         }
+    }
+}
+
+/// Keeps the metrics small for as long as it is polled.
+async fn sum_up() -> Infallible {
+    let mut every = tokio::time::interval(metrics::UPKEEP);
+    loop {
+        every.tick().await;
+        metrics::upkeep();
     }
 }
 
@@ -105,16 +114,23 @@ fn routes(
     stopping: watch::Receiver<bool>,
 ) -> Router {
     let origins = cors(&settings.cors_origins);
-    let operations = operation::Operations::new(app.clone(), auth, settings);
+    let shield = shield::TlsOnly(settings.tls_only);
+    let probes = probe::routes(app.clone(), settings.metrics_token.as_ref(), stopping.clone());
+    let operations = operation::Operations::new(app, auth, settings);
     let endpoint = graphql::Endpoint { operations, sockets: client::Sockets::default(), stopping };
     Router::new()
         .route("/graphql", any(graphql::serve).layer(origins).with_state(endpoint))
-        .route("/readyz", get(ready).with_state(app))
         .route("/", get(start_page::show).with_state(start))
-        .fallback(|| async { refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing here; see /") })
+        .merge(probes)
+        .fallback(not_found)
         .layer(CompressionLayer::new().gzip(true).br(true))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(in_a_span))
+        .layer(from_fn_with_state(shield, shield::guard))
+        .layer(from_fn(request_log::follow))
+}
+
+async fn not_found() -> Response {
+    refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing here; see /")
 }
 
 /// Lets the web pages of these origins call the API, with a token and never with cookies; other pages'
@@ -131,29 +147,6 @@ fn cors(origins: &[String]) -> CorsLayer {
         ])
         .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
         .max_age(Duration::from_secs(3_600))
-}
-
-/// Gives the request an id, which the log and the answer both name.
-async fn in_a_span(request: Request, next: Next) -> Response {
-    let id = format!("{:016x}", rand::random::<u64>());
-    let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
-    let mut response = next.run(request).instrument(span).await;
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert("x-request-id", id);
-    }
-    response
-}
-
-/// Whether the server can work.
-async fn ready(State(app): State<App>) -> Response {
-    // A task of its own: nothing that a client does interrupts a statement.
-    let probe = tokio::spawn(async move { app.store.ping().await });
-    let (status, word) = match timeout(PROBE, probe).await {
-        Ok(Ok(Ok(()))) => (StatusCode::OK, "ready"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-    };
-    let headers = [(header::CACHE_CONTROL, "no-store")];
-    (status, headers, axum::Json(json!({ "status": word }))).into_response()
 }
 
 /// An answer without an operation, in the shape that GraphQL clients read.

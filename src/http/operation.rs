@@ -21,7 +21,7 @@ use super::{
     auth::{Auth, Denied, LEEWAY, Verified},
     document::{Documents, Prepared},
     envelope::Envelope,
-    fault::{self, broken, coded},
+    fault::{self, broken, coded, first_code},
     limit::{self, Limiter, Who},
     settings::Settings,
     texts::Texts,
@@ -31,6 +31,7 @@ use crate::{
     config::Introspection,
     error::Error,
     graphql::{ClientIp, ResumeAfter, Schema, Session, schema},
+    telemetry::{Kind, metrics, request::carried, trace},
     usecase,
 };
 
@@ -82,6 +83,13 @@ impl Refused {
 
     fn broken(what: &str) -> Refused {
         Refused::Failed(Stage::Broken, Box::new(broken(what)))
+    }
+
+    fn code(&self) -> &str {
+        match self {
+            Refused::Denied(_) => "UNAUTHENTICATED",
+            Refused::Failed(_, response) => first_code(response).unwrap_or("INTERNAL"),
+        }
     }
 
     /// The same as the answer of a stream.
@@ -137,9 +145,14 @@ impl Operations {
     /// The answer to an operation that may not begin.
     pub(super) fn prepare(&self, envelope: Envelope, who: Who) -> Result<Prepared, Box<Response>> {
         let prepared = self.0.documents.prepare(envelope);
-        let prepared = prepared.map_err(|error| Box::new(coded(Response::from_errors(vec![error]))))?;
-        let counted = self.0.limiter.cost(who, prepared.cost);
-        counted.map(|()| prepared).map_err(|refused| Box::new(too_much(&refused)))
+        let prepared = prepared.map_err(|error| Box::new(coded(Response::from_errors(vec![error]))));
+        let affordable = prepared.and_then(|prepared| {
+            let counted = self.0.limiter.cost(who, prepared.cost);
+            counted.map(|()| prepared).map_err(|refused| Box::new(too_much(&refused)))
+        });
+        affordable.inspect_err(|refusal| {
+            metrics::Operation::begin(Kind::Unknown).answered(first_code(refusal));
+        })
     }
 
     /// Runs a query or a mutation. The reads of a query share a connection; a mutation must see what it has
@@ -147,15 +160,20 @@ impl Operations {
     pub(super) async fn answer(&self, prepared: Prepared, caller: Caller) -> Result<Response, Refused> {
         let is_query = prepared.kind == Some(OperationType::Query);
         let own = self.clone();
+        let span = trace::operation(kind_of(prepared.kind), prepared.name.as_deref());
+        let mut counted = metrics::Operation::begin(kind_of(prepared.kind));
         let work = async move {
             let mut app = own.0.app.clone();
             if is_query {
                 app.store = app.store.reading();
             }
-            let request = own.admit(prepared, caller, &app).await?.data(app);
-            Ok(coded(own.0.schema.execute(request).await))
+            let request = own.admit(prepared, caller, &app).await;
+            let request = request.inspect_err(|refused| counted.answered(Some(refused.code())))?;
+            let answer = coded(own.0.schema.execute(request.data(app)).await);
+            counted.answered(first_code(&answer));
+            Ok(answer)
         };
-        let task = tokio::spawn(work.in_current_span());
+        let task = tokio::spawn(carried(work.instrument(span)));
         let running = task.abort_handle();
         match timeout(self.0.time, task).await {
             Ok(done) => done.unwrap_or_else(|_| Err(Refused::broken("an operation panicked"))),
@@ -186,14 +204,29 @@ impl Operations {
 
     async fn subscribe(self, prepared: Prepared, caller: Caller) -> BoxStream<'static, Response> {
         let own = self.clone();
+        let span = trace::operation(Kind::Subscription, prepared.name.as_deref());
+        let mut counted = metrics::Operation::begin(Kind::Subscription);
         let admission = async move { own.admit(prepared, caller, &own.0.app).await };
-        let request = match tokio::spawn(admission.in_current_span()).await {
+        let request = match tokio::spawn(carried(admission)).await {
             Ok(Ok(request)) => request,
-            Ok(Err(refused)) => return once(refused.into_response()),
+            Ok(Err(refused)) => {
+                counted.answered(Some(refused.code()));
+                return once(refused.into_response());
+            }
             Err(_) => return once(broken("a session panicked")),
         };
         let answers = AssertUnwindSafe(self.0.schema.execute_stream(request)).catch_unwind();
-        answers.map(|answer| answer.map_or_else(|_| broken("a subscription panicked"), coded)).boxed()
+        counted.answered(None);
+        let answers = answers.map(move |answer| {
+            let _inside = span.enter();
+            let answer = answer.map_or_else(|_| broken("a subscription panicked"), coded);
+            metrics::event_delivered();
+            if !answer.errors.is_empty() {
+                counted.answered(first_code(&answer));
+            }
+            answer
+        });
+        answers.boxed()
     }
 
     /// Gives the request its session, the account's memberships as they are now, if it may begin at all.
@@ -253,6 +286,15 @@ async fn session(app: &App, who: Verified) -> Result<Session, Refused> {
         Ok(actor) => Ok(Session::new(actor, who.expires_at)),
         Err(Error::Unauthenticated) => Err(Refused::Denied(Denied::NoAccount)),
         Err(error) => Err(Refused::broken(&format!("memberships could not be read: {error:?}"))),
+    }
+}
+
+pub(super) fn kind_of(kind: Option<OperationType>) -> Kind {
+    match kind {
+        Some(OperationType::Query) => Kind::Query,
+        Some(OperationType::Mutation) => Kind::Mutation,
+        Some(OperationType::Subscription) => Kind::Subscription,
+        None => Kind::Unknown,
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     listen::{Bounds, Tls},
     texts::Trusted,
 };
-use crate::config::Introspection;
+use crate::config::{Introspection, Secret};
 
 /// How the front door behaves.
 #[derive(Clone, Debug)]
@@ -31,6 +31,10 @@ pub struct Settings {
     pub bounds: Bounds,
     /// The certificate, for HTTPS.
     pub tls: Option<Tls>,
+    /// Browsers are told to come with TLS only: right when TLS is spoken here or in front of it.
+    pub tls_only: bool,
+    /// Opens `/metrics` to those who are not on this machine.
+    pub metrics_token: Option<Secret>,
 }
 
 impl Default for Settings {
@@ -45,6 +49,8 @@ impl Default for Settings {
             limits: Limits::default(),
             bounds: Bounds::default(),
             tls: None,
+            tls_only: false,
+            metrics_token: None,
         }
     }
 }

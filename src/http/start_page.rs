@@ -5,8 +5,8 @@ use std::fmt::Write;
 use axum::{
     extract::State,
     http::{
-        HeaderMap, HeaderName,
-        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+        HeaderMap,
+        header::{CONTENT_SECURITY_POLICY, HOST},
     },
     response::{Html, IntoResponse, Response},
 };
@@ -54,13 +54,7 @@ pub(super) async fn show(State(page): State<StartPage>, headers: HeaderMap) -> R
         "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'"
     );
-    let headers: [(HeaderName, &str); 4] = [
-        (CONTENT_SECURITY_POLICY, &policy),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "no-referrer"),
-        (CACHE_CONTROL, "no-store"),
-    ];
-    (headers, Html(html(host, tokens))).into_response()
+    ([(CONTENT_SECURITY_POLICY, policy)], Html(html(host, tokens))).into_response()
 }
 
 fn is_this_machine(host: &str) -> bool {

@@ -4,6 +4,7 @@
 //! What never happens here: rules, GraphQL, HTTP, live delivery.
 
 mod aggregate;
+pub mod backup;
 pub mod catalogue;
 pub mod event;
 pub mod idempotency;
@@ -128,6 +129,20 @@ impl Store {
     /// When it does not.
     pub async fn ping(&self) -> Result<()> {
         Ok(self.reader.pool().ping().await?)
+    }
+
+    /// How many connections there are, and how many of them nobody uses.
+    pub fn connections(&self) -> (u32, usize) {
+        match self.writer.get_database_backend() {
+            DbBackend::Sqlite => {
+                let pools = [&self.writer, self.reader.pool()].map(|pool| pool.get_sqlite_connection_pool());
+                (pools.iter().map(|pool| pool.size()).sum(), pools.iter().map(|pool| pool.num_idle()).sum())
+            }
+            _ => {
+                let pool = self.writer.get_postgres_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+        }
     }
 
     /// Ends all connections.

@@ -21,13 +21,13 @@ use crate::{
 };
 
 /// How long the program may take for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long it may take to end.
 const SOON: Duration = Duration::from_secs(5);
-const LONG_SECRET: &str = "a secret of the tests, long enough for anybody";
+pub const LONG_SECRET: &str = "a secret of the tests, long enough for anybody";
 
 /// The program with these arguments in this folder, without any setting of the one who runs the tests.
-fn ordo(folder: &Path, arguments: &[&str]) -> Command {
+pub fn ordo(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ordo"));
     command.args(arguments).current_dir(folder).kill_on_drop(true);
     for (name, _) in std::env::vars_os() {
@@ -39,25 +39,25 @@ fn ordo(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs it to its end.
-async fn run(mut command: Command) -> Output {
+pub async fn run(mut command: Command) -> Output {
     timeout(PATIENCE, command.stdin(Stdio::null()).output()).await.expect("an end in time").expect("it runs")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
 /// What it printed, given that all went well.
-async fn printed(command: Command) -> String {
+pub async fn printed(command: Command) -> String {
     let output = run(command).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout)
 }
 
 /// A server that runs.
-struct Server {
-    process: Child,
-    url: String,
+pub struct Server {
+    pub process: Child,
+    pub url: String,
     /// What it printed at the start.
     greeting: String,
     _rest: Lines<BufReader<ChildStdout>>,
@@ -65,8 +65,10 @@ struct Server {
 
 impl Server {
     /// Starts it and reads what it prints, up to the `last` line.
-    async fn start(mut command: Command, last: &str) -> Server {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    pub async fn start(mut command: Command, last: &str) -> Server {
+        let folder = command.as_std().get_current_dir().expect("a folder");
+        let log = std::fs::File::create(folder.join(LOG)).expect("a log");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut process = command.spawn().expect("it starts");
         let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
         let mut greeting = String::new();
@@ -85,17 +87,29 @@ impl Server {
     }
 
     /// Asks it to end, and it does, well and in time.
-    async fn stop(mut self) {
+    pub async fn stop(mut self) {
+        self.terminate().await;
+        self.ended(SOON).await;
+    }
+
+    /// Asks it to end.
+    pub async fn terminate(&self) {
         let pid = self.process.id().expect("it still runs").to_string();
         let kill = Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().await;
         assert!(kill.expect("a signal").success());
-        let status = timeout(SOON, self.process.wait()).await.expect("an end in time").expect("a status");
+    }
+
+    /// Waits until it has ended, well and in time.
+    pub async fn ended(&mut self, time: Duration) {
+        let status = timeout(time, self.process.wait()).await.expect("an end in time").expect("a status");
         assert!(status.success(), "{status}");
     }
 }
 
+/// What a server wrote to standard error, in its folder.
+pub const LOG: &str = "log.txt";
 /// A free port of this machine, at least a moment ago.
-const ANY_PORT: [&str; 2] = ["--listen", "127.0.0.1:0"];
+pub const ANY_PORT: [&str; 2] = ["--listen", "127.0.0.1:0"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_start_makes_a_company_and_a_secret_and_prints_a_query_that_works() {
@@ -134,7 +148,7 @@ async fn the_first_start_makes_a_company_and_a_secret_and_prints_a_query_that_wo
     let ready = reqwest::get(format!("{}/readyz", server.url)).await.unwrap();
     assert_eq!(
         (ready.status().as_u16(), ready.text().await.unwrap().as_str()),
-        (200, "{\"status\":\"ready\"}")
+        (200, "{\"checks\":{\"database\":\"ok\",\"feed\":\"ok\"},\"status\":\"ready\"}")
     );
     let page = reqwest::get(&server.url).await.unwrap().text().await.unwrap();
     for shown in [ordo::http::QUERY, "Tokens of the demo company", lines[3]] {

@@ -66,6 +66,11 @@ pub async fn empty() -> String {
     create("").await
 }
 
+/// One of PostgreSQL's own programs.
+pub fn program(name: &str) -> PathBuf {
+    keeper::newest_installed().map_or_else(|| name.into(), |bin| bin.join(name))
+}
+
 async fn create(template: &str) -> String {
     // One at a time: two copies of one template at once would each see the other's connection and fail.
     static CREATED: Mutex<u32> = Mutex::const_new(0);

@@ -41,6 +41,22 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/graphql", &["sea_orm", "entity::", ".begin(", ".commit(", "crate::http"]),
     ("src/config", &["sea_orm", "axum", "async_graphql", "crate::store", "crate::http", "crate::graphql"]),
     ("src/http", &["sea_orm", "entity::", "crate::store"]),
+    ("src/cli", &["sea_orm", "entity::", "async_graphql", "axum"]),
+    (
+        "src/telemetry",
+        &[
+            "sea_orm::",
+            "entity::",
+            "domain::",
+            "async_graphql",
+            "axum",
+            "crate::store",
+            "crate::bus",
+            "crate::usecase",
+            "crate::graphql",
+            "crate::http",
+        ],
+    ),
 ];
 
 /// What stands above a block of resolvers.

@@ -17,7 +17,8 @@ use axum::{
     response::Response,
 };
 use tokio::sync::watch;
-use tracing::Instrument;
+
+use crate::telemetry::request::Belonging;
 
 pub use self::{
     host::{Host, Init, Started, Welcome},
@@ -51,5 +52,7 @@ pub fn open<H: Host>(
             farewell::dismiss(socket, CloseFrame { code: 4406, reason }, farewell)
         });
     }
-    upgrade.on_upgrade(move |socket| session::converse(socket, host, limits, stopping).in_current_span())
+    // Asked for here: after the upgrade nobody knows the request any more.
+    let belongs = Belonging::here();
+    upgrade.on_upgrade(move |socket| belongs.carried(session::converse(socket, host, limits, stopping)))
 }

@@ -84,7 +84,8 @@ impl App {
 
     /// Boots on a given kind of database.
     pub async fn start_on(database: Database) -> App {
-        App::boot(database, http::Settings::default()).await
+        App::boot(database, http::Settings { limits: http::Limits::roomy(), ..http::Settings::default() })
+            .await
     }
 
     /// Boots with a front door of its own.

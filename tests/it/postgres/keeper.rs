@@ -60,7 +60,8 @@ pub fn command() -> Result<Command, String> {
     Ok(command)
 }
 
-fn newest_installed() -> Option<PathBuf> {
+/// Where the programs of the newest installed version are.
+pub fn newest_installed() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
     let numbered =
         versions.filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path())));

@@ -1,4 +1,9 @@
-//! The command line: what each command does, and what it prints.
+//! The command line: what each command does, and what it prints; one file for each that is long.
+//! It may use the application, the settings and clap.
+//! What never happens here: a rule, SQL, an answer to a client.
+
+mod backup;
+mod door;
 
 use std::{
     collections::BTreeMap,
@@ -19,6 +24,7 @@ use ordo::{
     graphql,
     http::{self, StartPage, auth::Auth},
     store::{Store, people},
+    telemetry::{log, trace::Traces},
     usecase,
 };
 use tokio::net::TcpListener;
@@ -96,6 +102,11 @@ enum Command {
     Demo,
     /// Print every setting and where it came from; secrets are named, never shown
     Config,
+    /// Save the whole database to a file, while the server runs
+    Backup {
+        /// A file that does not exist yet
+        file: PathBuf,
+    },
     /// Look after workflow files
     #[command(subcommand)]
     Workflow(WorkflowCommand),
@@ -139,27 +150,31 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
                 print(&config.shown())?;
                 return Ok(ExitCode::SUCCESS);
             }
-            start_log(&config)?;
-            match command.unwrap_or(Command::Serve) {
-                Command::Migrate => migrate(&config).await?,
-                Command::Token { who, hours } => token(&config, &who, hours).await?,
-                Command::Demo => demo(&config).await?,
+            let traces = start_log(&config)?;
+            let done = match command.unwrap_or(Command::Serve) {
+                Command::Migrate => migrate(&config).await,
+                Command::Token { who, hours } => token(&config, &who, hours).await,
+                Command::Demo => demo(&config).await,
+                Command::Backup { file } => backup::run(&config, &file).await,
                 Command::Serve | Command::Schema | Command::Config | Command::Workflow(_) => {
-                    serve(&config).await?
+                    serve(&config).await
                 }
+            };
+            if let Some(traces) = traces {
+                traces.flush().await;
             }
+            done?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn start_log(config: &Config) -> Result<()> {
-    // Migrations tell a line for each table; whoever wants them names them in `log`.
-    let filter = tracing_subscriber::EnvFilter::try_new(format!("sea_orm_migration=warn,{}", config.log))?;
+fn start_log(config: &Config) -> Result<Option<Traces>> {
+    let traces = config.traces_endpoint.as_deref().map(Traces::to).transpose();
+    let traces = traces.map_err(|error| config.fault("traces_endpoint", error))?;
     let colours = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    log.with_ansi(colours).compact().init();
-    Ok(())
+    log::start(&config.log, config.log_format, colours, traces.as_ref())?;
+    Ok(traces)
 }
 
 async fn migrate(config: &Config) -> Result<()> {
@@ -229,7 +244,7 @@ fn check(file: &PathBuf) -> Result<ExitCode> {
 async fn serve(config: &Config) -> Result<()> {
     let secret = config.secret()?;
     let auth = auth(config, secret.bytes())?;
-    let settings = door(config)?;
+    let settings = door::settings(config)?;
     // Before the database: where the address is taken, nothing shall be left behind.
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(|error| {
@@ -313,24 +328,6 @@ fn auth(config: &Config, secret: &[u8]) -> Result<Auth> {
         Some(pem) => Auth::with_public_key(pem, issuer, audience)
             .map_err(|error| config.fault("jwt_public_key_file", error).into()),
     }
-}
-
-/// The front door as it is configured.
-fn door(config: &Config) -> Result<http::Settings> {
-    let trusted = config.documents.as_deref().map(http::Trusted::parse).transpose();
-    let proxies = config.trusted_proxies.as_deref().map(http::Proxies::parse).transpose();
-    let tls =
-        config.tls.as_ref().map(|(certificate, key)| http::Tls::load(certificate.as_bytes(), key.bytes()));
-    Ok(http::Settings {
-        introspection: config.introspection,
-        trusted: trusted.map_err(|what| config.fault("documents_file", what))?.unwrap_or_default(),
-        only_trusted: config.only_trusted,
-        operation_time: config.operation_time,
-        cors_origins: config.cors_origins.clone(),
-        proxies: proxies.map_err(|what| config.fault("trusted_proxies", what))?.unwrap_or_default(),
-        tls: tls.transpose().map_err(|what| config.fault("tls_certificate_file", what))?,
-        ..http::Settings::default()
-    })
 }
 
 async fn open(config: &Config) -> Result<Store> {
