@@ -48,6 +48,9 @@ impl Traces {
     /// # Errors
     /// When the address cannot be used.
     pub fn to(endpoint: &str) -> Result<Traces, NotTraced> {
+        // The exporter's client asks for a provider of TLS even where it speaks none. An error says only
+        // that there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         // The collector is near by, and forwards over TLS where that is needed.
         if !endpoint.starts_with("http://") || endpoint.contains('@') {
             return Err(NotTraced::Endpoint);

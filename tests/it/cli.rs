@@ -66,6 +66,7 @@ pub struct Server {
 impl Server {
     /// Starts it and reads what it prints, up to the `last` line.
     pub async fn start(mut command: Command, last: &str) -> Server {
+        crate::harness::speak_tls();
         let folder = command.as_std().get_current_dir().expect("a folder");
         let log = std::fs::File::create(folder.join(LOG)).expect("a log");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);

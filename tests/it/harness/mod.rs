@@ -94,6 +94,7 @@ impl App {
     }
 
     async fn boot(database: Database, settings: http::Settings) -> App {
+        speak_tls();
         let (database_url, files) = fresh_database(database).await;
         let statements = Arc::new(AtomicU64::new(0));
         let mut store = Store::open(&database_url, 8).await.expect("the database opens");
@@ -262,6 +263,12 @@ impl App {
         assert_eq!(payload["errors"], json!([]), "{action}: {payload}");
         payload["order"].clone()
     }
+}
+
+/// Names the one provider of TLS, without which no HTTP client can be made.
+pub fn speak_tls() {
+    // An error says only that this was done before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// The URL of an empty database, and the folder that holds it.
