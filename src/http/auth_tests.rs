@@ -42,7 +42,7 @@ fn a_token_that_was_issued_is_verified_and_remembered_until_it_expires() {
     let auth = auth();
     let expires_at = now() + TimeDelta::minutes(5);
     let token = auth.issue(user(), now(), expires_at).unwrap();
-    let verified = Verified { user: user(), expires_at };
+    let verified = Verified { user: user(), session: None, expires_at };
     assert_eq!(auth.verify(&token, now()), Ok(verified));
     assert_eq!(auth.0.verified.iter().count(), 1);
     assert_eq!(auth.verify(&token, expires_at + TimeDelta::seconds(29)), Ok(verified));

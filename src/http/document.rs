@@ -21,7 +21,8 @@ const LONGEST: usize = 16 << 10;
 /// What a document weighs besides its text; keeps the cache at 512 entries or so.
 const OVERHEAD: u32 = 4 << 10;
 /// The fields that are pages: one that does not say its size costs as much as a page of the default size.
-const PAGED: [&str; 6] = ["attempts", "items", "orders", "organizations", "products", "timeline"];
+const PAGED: [&str; 7] =
+    ["attempts", "items", "orders", "organizations", "products", "serviceTokens", "timeline"];
 
 /// Parsed documents, each of which is within the budget as far as that does not depend on variables.
 #[derive(Clone, Debug)]

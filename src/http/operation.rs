@@ -45,7 +45,8 @@ pub(super) enum Refused {
 
 impl Operations {
     pub(super) fn new(app: App, auth: Auth) -> Operations {
-        let schema = schema(app.clone());
+        let auth = auth.knowing(app.keys.clone());
+        let schema = schema(app.clone(), Arc::new(auth.clone()));
         Operations(Arc::new(Inner { app, auth, schema, documents: Documents::new() }))
     }
 
@@ -111,11 +112,11 @@ impl Operations {
 
 /// Puts the session into the request: the account's memberships as they are now.
 async fn with_session(request: Request, app: &App, who: Option<Verified>) -> Result<Request, Refused> {
-    let Some(Verified { user, expires_at }) = who else {
+    let Some(Verified { user, session, expires_at }) = who else {
         return Ok(request);
     };
-    match usecase::session::actor(app, user).await {
-        Ok(actor) => Ok(request.data(Session::new(actor, expires_at))),
+    match usecase::session::actor(app, user, session).await {
+        Ok(actor) => Ok(request.data(Session::new(actor, session, expires_at))),
         Err(Error::Unauthenticated) => Err(Refused::Denied(Denied::NoAccount)),
         Err(error) => {
             let (message, incident) = incident(&format!("memberships could not be read: {error:?}"));
