@@ -69,8 +69,7 @@ impl Hashing {
     pub(crate) async fn verify(&self, password: Secret, hash: Option<String>) -> Result<bool> {
         self.run(move || {
             let parsed = PasswordHash::new(hash.as_deref().unwrap_or(DUMMY));
-            let same =
-                parsed.is_ok_and(|parsed| argon2().verify_password(password.bytes(), &parsed).is_ok());
+            let same = parsed.is_ok_and(|parsed| argon2().verify_password(password.bytes(), &parsed).is_ok());
             same && hash.is_some()
         })
         .await
