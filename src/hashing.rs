@@ -94,3 +94,46 @@ fn argon2() -> Argon2<'static> {
     let params = Params::new(MEMORY, PASSES, LANES, None).unwrap_or_default();
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_password_is_hashed_as_the_dummy_is_and_no_other_is_it() {
+        let hashing = Hashing::with(1, 1);
+        let hash = hashing.hash(secret("correct horse battery"), [7; 16]).await.unwrap();
+        let shape = |hash: &str| hash.rsplitn(3, '$').map(str::len).collect::<Vec<_>>();
+        assert_eq!(shape(&hash), shape(DUMMY));
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(PasswordHash::new(DUMMY).is_ok(), "else it would cost nothing");
+        assert!(hashing.verify(secret("correct horse battery"), Some(hash.clone())).await.unwrap());
+        assert!(!hashing.verify(secret("correct horse batterY"), Some(hash)).await.unwrap());
+        assert!(!hashing.verify(secret("correct horse battery"), None).await.unwrap());
+        assert!(!hashing.verify(secret("correct horse battery"), Some("plain".to_owned())).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn whoever_finds_the_line_full_is_told_to_come_again() {
+        let hashing = Hashing::with(1, 1);
+        let turn = hashing.running.clone().acquire_owned().await.unwrap();
+        let waiting = [(), ()].map(|()| {
+            let hashing = hashing.clone();
+            tokio::spawn(async move { hashing.verify(secret("anything"), None).await })
+        });
+        while hashing.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = hashing.verify(secret("anything"), None).await;
+        assert!(matches!(refused, Err(Error::RateLimited { .. })), "{refused:?}");
+        drop(turn);
+        for waiting in waiting {
+            assert!(!waiting.await.unwrap().unwrap());
+        }
+        assert_eq!(hashing.places.available_permits(), 2);
+    }
+}

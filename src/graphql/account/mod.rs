@@ -44,3 +44,16 @@ fn signer<'a>(ctx: &Context<'a>) -> &'a dyn Signer {
 fn attempts<'a>(ctx: &Context<'a>) -> Option<&'a dyn Attempts> {
     ctx.data_opt::<Arc<dyn Attempts>>().map(|attempts| &**attempts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_hidden_is_not_shown_by_whoever_prints_it() {
+        let hidden = Hidden("correct horse battery".to_owned());
+        let input = session::LoginInput { email: "ada".to_owned(), password: hidden.clone() };
+        let secret: Secret = hidden.into();
+        assert!(!format!("{input:?} {secret:?}").contains("horse"));
+    }
+}
