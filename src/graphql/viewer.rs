@@ -95,7 +95,7 @@ impl Viewer {
     async fn user(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
         let id = self.0.actor().user()?;
         let users = people::users(&ctx.data_unchecked::<App>().store, &[id]).await;
-        users.map(|mut users| users.remove(&id).map(User::from)).map_err(Failure::from).transpose()
+        users.map(|mut users| users.remove(&id).map(User::own)).map_err(Failure::from).transpose()
     }
 
     /// What the viewer is a member of.

@@ -108,7 +108,8 @@ fn a_service_token_takes_the_actions_that_it_names_and_is_offered_no_other() {
     let allowed = vec!["fulfill".to_owned()];
     let refused = Refusal::NotPermitted { action: "fail".to_owned(), allowed };
     assert_eq!(placed.refuses(&only(&["fulfill"]), "fail"), refused);
-    let refusal = placed.refuses(&only(&["fulfill", "cancel"]), "cancel");
+    let unpaid = an_order("cloud").admitted("pending_payment", 0);
+    let refusal = unpaid.refuses(&only(&["fulfill", "cancel"]), "cancel");
     assert_eq!(refusal.code(), "NOT_PERMITTED", "a name is no right");
     assert_eq!(placed.refuses(&only(&["validate"]), "validate").code(), "ILLEGAL_TRANSITION");
 }

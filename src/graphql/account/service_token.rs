@@ -76,7 +76,7 @@ impl ServiceToken {
 
     async fn person(&self, ctx: &Context<'_>, id: UserId) -> Option<Result<User>> {
         let found = self.people.get(&ctx.data_unchecked::<App>().store, id).await;
-        found.map(|user| user.map(User)).map_err(Failure::from).transpose()
+        found.map(|user| user.map(User::from)).map_err(Failure::from).transpose()
     }
 }
 

@@ -24,7 +24,7 @@ pub struct AuthSession {
     refresh_token: Hidden,
     /// When the session ends, however often it is renewed.
     refresh_expires_at: DateTime,
-    /// Who has logged in.
+    /// Who has logged in. An organisation's e-mail address is told to those who send a token.
     viewer: Viewer,
 }
 

@@ -133,7 +133,7 @@ impl Order {
     ) -> Option<Result<User>> {
         let id = id.filter(|_| field.is_none_or(|field| self.shows(field)))?;
         let found = self.batch.people.get(store(ctx), id).await;
-        found.map(|user| user.map(User)).map_err(Failure::from).transpose()
+        found.map(|user| user.map(User::from)).map_err(Failure::from).transpose()
     }
 
     async fn particulars(&self, ctx: &Context<'_>) -> Result<Arc<order::Particulars>> {
