@@ -307,6 +307,12 @@ async fn what_is_no_password_is_refused_with_its_place_and_not_repeated() {
         assert_eq!((code(refused), &refused["errors"][0]["path"]), ("VALIDATION", &json!(["new"])), "{new}");
         assert!(!answer.body.to_string().contains(new), "{new}");
     }
+    // What is no text at all is refused before, and not repeated either.
+    let query =
+        "mutation($new: String!) { passwordReset(input: { token: \"x\", new: $new }) { errors { code } } }";
+    let answer = app.anonymous().send(query, json!({ "new": ["correct horse battery"] })).await;
+    assert_eq!(answer.codes(), ["BAD_USER_INPUT"]);
+    assert!(!answer.body.to_string().contains("horse"), "{:#}", answer.body);
     assert_eq!(app.count("credentials").await, 0);
 }
 

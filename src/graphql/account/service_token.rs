@@ -226,6 +226,7 @@ impl ServiceTokenQuery {
     /// Service tokens, oldest first, revoked ones too: all of them for administrators, a provider's own for
     /// its owner.
     #[graphql(complexity = "cost(first.or(last), child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "one argument of the field each")]
     async fn service_tokens(
         &self,
         ctx: &Context<'_>,

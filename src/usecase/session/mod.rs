@@ -46,8 +46,8 @@ pub trait Signer: Send + Sync {
     ) -> Result<String>;
 }
 
-/// Counts attempts at a password. The edge that knows where a request comes from puts one into its data;
-/// without one all are admitted.
+/// Counts attempts at a password. The edge that knows where a request comes from puts one into the request's
+/// data, as `Arc<dyn Attempts>`; without one all are admitted.
 pub trait Attempts: Send + Sync {
     /// Lets an attempt at this account's password pass. Asked before anything is read or hashed.
     ///
