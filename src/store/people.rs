@@ -158,17 +158,21 @@ pub async fn users(from: &impl Reads, ids: &[UserId]) -> Result<HashMap<UserId, 
     Ok(users.into_iter().map(|user| (user.id, user)).collect())
 }
 
-/// The account with this e-mail address.
+/// What is no machine's: those have a token of their own, which says until when.
+const PERSON: &str = " AND u.disabled_at IS NULL AND NOT EXISTS \
+    (SELECT 1 FROM service_tokens t WHERE t.user_id = u.id)";
+
+/// The account with this e-mail address, if it is a person's.
 ///
 /// # Errors
 /// The database's.
 pub async fn user_by_email(from: &impl Reads, email: &str) -> Result<Option<User>> {
-    let mut sql = Sql::new(from.db(), "SELECT id, email, name FROM users WHERE email = ");
-    sql.bind(email).push(" AND disabled_at IS NULL");
+    let mut sql = Sql::new(from.db(), "SELECT u.id, u.email, u.name FROM users u WHERE u.email = ");
+    sql.bind(email).push(PERSON);
     sql.one(from.db(), read_user).await
 }
 
-/// The first account with this role, for tokens made on the command line.
+/// The first person with this role, for tokens made on the command line.
 ///
 /// # Errors
 /// The database's.
@@ -176,9 +180,9 @@ pub async fn user_by_role(from: &impl Reads, role: Role) -> Result<Option<User>>
     let mut sql = Sql::new(
         from.db(),
         "SELECT u.id, u.email, u.name FROM users u JOIN memberships m ON m.user_id = u.id \
-         WHERE u.disabled_at IS NULL AND m.role = ",
+         WHERE m.role = ",
     );
-    sql.bind(role.name().to_ascii_uppercase()).push(" ORDER BY u.id LIMIT 1");
+    sql.bind(role.name().to_ascii_uppercase()).push(PERSON).push(" ORDER BY u.id LIMIT 1");
     sql.one(from.db(), read_user).await
 }
 

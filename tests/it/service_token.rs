@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use domain::role::Role;
 use ordo::{
     app::World,
     keys::{Keys, Purpose},
+    store::people,
 };
 use serde_json::{Value, json};
 
 use crate::{
+    access::socket,
     harness::{App, Client, Subscriber, Wanted},
     session::forgeries,
 };
@@ -179,7 +182,10 @@ async fn every_forged_service_token_is_refused_over_post_and_socket() {
     for token in forged.into_iter().filter(|token| token.len() < 10_000) {
         let answer = Client::new(&app.url, Some(token.clone())).send(ORDERS, json!({})).await;
         assert_eq!((answer.status, answer.codes()), (401, vec!["UNAUTHENTICATED"]), "{token}");
+        let greeting = json!({ "Authorization": format!("Bearer {token}") });
+        assert_ne!(socket(&app, None, Some(greeting)).await, "open", "{token}");
     }
+    assert_eq!(socket(&app, robot.token(), None).await, "open");
     robot.data(ORDERS, json!({})).await;
 }
 
@@ -193,6 +199,11 @@ async fn a_machine_has_no_password_and_gets_none() {
     let account = admin.data(query, json!({ "id": user })).await["node"].clone();
     let email = account["email"].as_str().expect("an address");
     assert!(email.starts_with("service-") && email.ends_with("@service.invalid"), "{email}");
+    let store = &app.inner.store;
+    assert_eq!(people::user_by_email(store, email).await.expect("an answer"), None, "nor from the console");
+    let retire = "DELETE FROM memberships WHERE user_id = $1";
+    app.execute(retire, [sea_orm::Value::Uuid(Some(app.company.worker.id.0))]).await;
+    assert_eq!(people::user_by_role(store, Role::Worker).await.expect("an answer"), None);
     let reset = crate::session::send(&admin, "passwordResetToken", json!({ "user": user })).await;
     assert_eq!(reset.body["data"]["passwordResetToken"]["errors"][0]["code"], "NOT_FOUND");
     let input = json!({ "email": email, "password": "any password at all" });

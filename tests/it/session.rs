@@ -13,7 +13,10 @@ use ordo::{
 use sea_orm::Value as Bound;
 use serde_json::{Value, json};
 
-use crate::harness::{Account, Answer, App, Client, SECRET};
+use crate::{
+    access::socket,
+    harness::{Account, Answer, App, Client, SECRET},
+};
 
 const PASSWORD: &str = "correct horse battery";
 const ORDERS: &str = "{ orders { nodes { id } } }";
@@ -158,6 +161,7 @@ async fn who_logs_out_is_out_at_once_on_requests_and_streams() {
     }
     assert_eq!(one.client(&app).send(ORDERS, json!({})).await.status, 401);
     assert_eq!(code(&one.renew(&app).await), "SESSION_ENDED");
+    assert!(socket(&app, Some(&one.access), None).await.contains("UNAUTHENTICATED"));
     // Rights of streams are read again once they are a second old.
     let out = Instant::now();
     while out.elapsed() < Duration::from_millis(1_100) {
@@ -320,7 +324,7 @@ async fn what_is_no_password_is_refused_with_its_place_and_not_repeated() {
 pub fn forgeries(text: &str) -> Vec<String> {
     let flipped = (0..text.len()).map(|at| {
         let mut bytes = text.as_bytes().to_vec();
-        // One bit of the letter, within base64's letters.
+        // Another letter of those that base64 has.
         bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
         String::from_utf8(bytes).expect("ASCII")
     });

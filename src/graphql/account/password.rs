@@ -1,14 +1,13 @@
 //! Setting passwords.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use domain::{id::UserId, permission};
+use domain::id::UserId;
 
 use super::{AccountError, Hidden, attempts, signer};
 use crate::{
     app::App,
-    error::Error,
     graphql::{failure::Result, paging::parse_id, scalar::DateTime, viewer::session},
-    usecase::session::{change_password, reset_password, reset_token},
+    usecase::session::{change_password, give_reset_token, reset_password},
 };
 
 /// Changes one's own password.
@@ -101,15 +100,9 @@ impl PasswordMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "For whom.")] input: PasswordResetTokenInput,
     ) -> Result<PasswordResetTokenPayload> {
-        if !permission::may_reset_passwords(session(ctx)?.actor()) {
-            return Err(Error::Forbidden.into());
-        }
+        let actor = session(ctx)?.actor();
         let user: UserId = parse_id(&input.user, "input.user")?;
-        let app = ctx.data_unchecked::<App>();
-        let given = match signer(ctx).issues() {
-            true => reset_token(&app.store, &app.keys, user, app.world.now()).await,
-            false => Err(Error::LoginElsewhere),
-        };
+        let given = give_reset_token(ctx.data_unchecked::<App>(), signer(ctx), actor, user).await;
         let (given, errors) = AccountError::split(given)?;
         let (token, expires_at) = given.unzip();
         Ok(PasswordResetTokenPayload {

@@ -11,7 +11,7 @@ use domain::{
 };
 
 pub use login::{Opened, login, logout, refresh};
-pub use password::{change_password, reset_password, reset_token};
+pub use password::{change_password, give_reset_token, reset_password, reset_token};
 pub use sealed::Service;
 
 use crate::{

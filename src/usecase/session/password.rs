@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Person},
     id::{SessionId, UserId},
-    password,
+    password, permission,
     refusal::Refusal,
 };
 
@@ -84,6 +84,25 @@ async fn set(app: &App, known: &Account, new: Secret, except: Option<SessionId>)
         Ok(true)
     });
     set.await
+}
+
+/// Gives out a token that sets somebody's password, and until when it counts.
+///
+/// # Errors
+/// FORBIDDEN for all but administrators, NOT_FOUND, LOGIN_ELSEWHERE.
+pub async fn give_reset_token(
+    app: &App,
+    signer: &dyn Signer,
+    actor: &Actor,
+    user: UserId,
+) -> Result<(String, DateTime<Utc>)> {
+    if !permission::may_reset_passwords(actor) {
+        return Err(Error::Forbidden);
+    }
+    if !signer.issues() {
+        return Err(Error::LoginElsewhere);
+    }
+    reset_token(&app.store, &app.keys, user, app.world.now()).await
 }
 
 /// A token that sets the password of an account, once, and until when it counts. Nothing is stored: any
