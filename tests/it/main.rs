@@ -13,6 +13,7 @@ mod hangup;
 mod harness;
 mod http;
 mod idempotency;
+mod identity;
 mod input;
 mod isolation;
 mod list;
