@@ -62,7 +62,11 @@ impl Client {
 
     /// Asks with an address; the status and the text of the answer.
     pub async fn get(&self, parameters: &[(&str, String)]) -> (u16, String) {
-        let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let encode = |byte: u8| match byte.is_ascii_alphanumeric() {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        };
+        let encoded = |text: &str| text.bytes().map(encode).collect::<String>();
         let pairs: Vec<String> =
             parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         self.answer(self.http.get(format!("{}/graphql?{}", self.url, pairs.join("&")))).await

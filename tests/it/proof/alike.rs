@@ -97,10 +97,9 @@ impl Proof {
             for variables in variables {
                 let (statements, answer) = self.app.statements_of(client.send(document, variables.clone())).await;
                 self.expect_sound(name, document, variables, &answer.body);
-                let sent = format!("{document} {variables}");
                 let viewer = self.world.viewers.iter().find(|viewer| viewer.name == name);
                 let who = super::Onlooker { name, viewer };
-                self.judge.read(&self.world, who, &sent, &answer.body, When::Asked);
+                self.judge.read(&self.world, who, (document, variables), &answer.body, When::Asked);
                 told.push(nameless(&answer.body, variables));
                 cost.push(statements);
             }

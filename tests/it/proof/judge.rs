@@ -31,6 +31,13 @@ pub struct Onlooker<'a> {
     pub viewer: Option<&'a Viewer>,
 }
 
+/// What was said before an answer.
+struct Said<'a> {
+    document: &'a str,
+    variables: String,
+    when: When,
+}
+
 /// Under which circumstances something was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
@@ -52,33 +59,34 @@ impl Judge {
         self.known = Judge::new(world).known;
     }
 
-    /// Reads what somebody was answered. What was sent may be said back.
-    pub fn read(&mut self, world: &World, who: Onlooker<'_>, sent: &str, answer: &Value, when: When) {
-        let mut path = Vec::new();
-        self.search(world, who, (sent, when), answer, &mut path);
+    /// Reads what somebody was answered. What was sent as a value may be said back.
+    pub fn read(&mut self, world: &World, who: Onlooker<'_>, sent: (&str, &Value), answer: &Value, when: When) {
+        let (document, variables) = sent;
+        let said = Said { document, variables: variables.to_string(), when };
+        self.search(world, who, &said, answer, &mut Vec::new());
     }
 
     fn search(
         &mut self,
         world: &World,
         who: Onlooker<'_>,
-        (sent, when): (&str, When),
+        said: &Said<'_>,
         value: &Value,
         path: &mut Vec<String>,
     ) {
         match value {
-            Value::String(text) => self.judge(world, who, (sent, when), text, path),
+            Value::String(text) => self.judge(world, who, said, text, path),
             Value::Array(values) => {
                 for (at, value) in values.iter().enumerate() {
                     path.push(at.to_string());
-                    self.search(world, who, (sent, when), value, path);
+                    self.search(world, who, said, value, path);
                     path.pop();
                 }
             }
             Value::Object(fields) => {
                 for (name, value) in fields {
                     path.push(name.clone());
-                    self.search(world, who, (sent, when), value, path);
+                    self.search(world, who, said, value, path);
                     path.pop();
                 }
             }
@@ -86,26 +94,29 @@ impl Judge {
         }
     }
 
-    fn judge(&mut self, world: &World, who: Onlooker<'_>, (sent, when): (&str, When), text: &str, path: &[String]) {
+    fn judge(&mut self, world: &World, who: Onlooker<'_>, said: &Said<'_>, text: &str, path: &[String]) {
         let inside = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         for word in text.split(|c| !inside(c)).filter(|word| !word.is_empty()) {
-            let said_first = sent.contains(word);
-            if is_id(word) && !said_first {
+            let known = self.known.get(word).copied();
+            if (known.is_none() && !is_id(word)) || said.variables.contains(word) {
+                continue;
+            }
+            if is_id(word) {
                 self.ids.entry(who.name).or_default().insert(word.to_owned());
             }
-            let Some(at) = self.known.get(word).copied() else { continue };
+            let Some(at) = known else { continue };
             let marker = &world.markers[at];
             let fine = who.viewer.is_some_and(|viewer| {
-                let unclaimed = when == When::Live && viewer.role == Role::Csr;
+                let unclaimed = said.when == When::Live && viewer.role == Role::Csr;
                 let early = unclaimed && FROM_THE_START.contains(&marker.kind);
                 early || world.finds(viewer, marker)
             });
-            if !fine && !said_first {
+            if !fine {
                 let Onlooker { name, .. } = who;
                 let (kind, owner, path) = (marker.kind, marker.owner, path.join("."));
-                self.faults.push(format!("{name} was told {word} ({kind:?} of {owner:?})\n  at {path}\n  by {sent}"));
+                self.faults.push(format!("{name} was told {word} ({kind:?} of {owner:?})\n  at {path}\n  by {} {}", said.document, said.variables));
             }
-            if fine && !said_first {
+            if fine {
                 self.found.entry(who.name).or_default().insert(at);
             }
         }
@@ -137,7 +148,8 @@ impl Judge {
                 }
             }
         }
-        assert!(lost.is_empty(), "{what}: {} of {count}: {lost:#?}", lost.len());
+        let shown: Vec<&String> = lost.iter().take(40).collect();
+        assert!(lost.is_empty(), "{what}: {} of {count} are lost, among them {shown:#?}", lost.len());
         count
     }
 }

@@ -66,7 +66,7 @@ impl Proof {
         let document = branch.document(head);
         let answer = client.send(&document, variables.clone()).await;
         self.expect_sound(name, &document, variables, &answer.body);
-        self.hear(name, &format!("{document} {variables}"), branch, &answer.body, When::Asked);
+        self.hear(name, (&document, variables), branch, &answer.body, When::Asked);
         self.coverage.sent(fills);
         answer.body
     }
@@ -95,7 +95,7 @@ impl Proof {
     }
 
     /// Reads an answer to a document that selects one root field.
-    fn hear(&mut self, name: &'static str, sent: &str, branch: &Branch, body: &Value, when: When) {
+    fn hear(&mut self, name: &'static str, sent: (&str, &Value), branch: &Branch, body: &Value, when: When) {
         let viewer = self.world.viewers.iter().find(|viewer| viewer.name == name);
         self.judge.read(&self.world, Onlooker { name, viewer }, sent, body, when);
         self.coverage.answered(&self.sdl, branch, &body["data"][&branch.key]);
@@ -115,6 +115,7 @@ async fn every_marker_is_found_by_its_owner_and_by_nobody_else() {
     proof.listen().await;
     phase("streams are read");
     proof.walk().await;
+    proof.settle();
     phase("queries are walked");
     proof.turn_pages().await;
     phase("pages are turned");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Operation, Proof,
-    sdl::Field,
+    sdl::{Field, Sdl},
     tree::Branch,
     value::{Maker, Whose},
     walk::{arguments, head},
@@ -32,13 +32,10 @@ impl Proof {
                     let input = &root.arguments[0];
                     maker.samples(&format!("Mutation.{}({}:)", root.name, input.name), input, &input.name)
                 };
-                for (at, sample) in samples.into_iter().enumerate() {
-                    // The payload is read in full once, and then by its leaves.
-                    let depth = if at == 0 { DEEP } else { 1 };
-                    let mut sample = sample;
+                for (at, mut sample) in samples.into_iter().enumerate() {
                     stale(&self.sdl, root, &mut sample.value);
                     let given = [(root.arguments[0].clone(), sample)];
-                    let branch = Branch::full(&self.sdl, "Mutation", root, depth).asking(arguments(&given), None);
+                    let branch = refusal(&self.sdl, root, at == 0).asking(arguments(&given), None);
                     for part in branch.parts() {
                         let (head, variables) = head("mutation", &given);
                         let fills = given[0].1.fills.clone();
@@ -100,8 +97,20 @@ impl Proof {
     }
 }
 
+/// The payload of a mutation that is refused: why in full once, and what is null then by its leaves.
+fn refusal(sdl: &Sdl, root: &Field, in_full: bool) -> Branch {
+    let mut branch = Branch::full(sdl, "Mutation", root, 1);
+    let deep = Branch::full(sdl, "Mutation", root, if in_full { DEEP } else { 1 });
+    let errors = deep.children.into_iter().find(|child| child.field.name == "errors");
+    if let Some(errors) = errors {
+        branch.children.retain(|child| child.field.name != "errors");
+        branch.children.push(errors);
+    }
+    branch
+}
+
 /// Makes sure that an order which is there for the viewer is left as it is.
-fn stale(sdl: &super::sdl::Sdl, root: &Field, input: &mut Value) {
+fn stale(sdl: &Sdl, root: &Field, input: &mut Value) {
     let fields = &sdl.get(&root.arguments[0].ty.name).inputs;
     if fields.iter().any(|field| field.name == "expectedVersion") {
         input["expectedVersion"] = json!(99);

@@ -9,7 +9,7 @@ use super::{
     expectation::{Kind, relation},
     judge::is_id,
     value::Names,
-    world::{Marker, Owner, World},
+    world::{Marker, Owner, Viewer, World},
 };
 
 /// All that can be named about an order.
@@ -69,11 +69,14 @@ impl Proof {
             }
         }
         // Accounts that nobody told of, and products off the shelf.
-        let users = self.world.viewers.iter().map(|viewer| ("agent", viewer.user.to_string()));
-        let retired = self.world.shelf.iter().filter(|product| !product.active);
-        let others = users.chain(retired.map(|product| ("product", product.id.to_string())));
-        for (what, id) in others.filter(|(_, id)| !known.contains(id)) {
-            names.foreign.entry(what.to_owned()).or_insert(id);
+        let users = self.world.viewers.iter().map(|it| (Owner::User(it.user), it.user.to_string()));
+        let shelf = self.world.shelf.iter().enumerate();
+        let products = shelf.map(|(at, product)| (Owner::Product(at), product.id.to_string()));
+        for (owner, id) in users.chain(products).filter(|(owner, _)| self.is_hidden(viewer, *owner)) {
+            let what: &[&str] = if matches!(owner, Owner::User(_)) { &["csr", "agent"] } else { &["product"] };
+            for what in what {
+                names.foreign.entry((*what).to_owned()).or_insert_with(|| id.clone());
+            }
         }
         for (what, found) in names.own.iter().chain(&names.foreign) {
             let missing = match what.as_str() {
@@ -96,10 +99,19 @@ impl Proof {
     }
 }
 
+impl Proof {
+    /// Whether nothing about something is for a viewer.
+    fn is_hidden(&self, viewer: Option<&Viewer>, owner: Owner) -> bool {
+        let mut about = self.world.markers.iter().filter(|marker| marker.owner == owner);
+        !viewer.is_some_and(|viewer| about.any(|marker| self.world.finds(viewer, marker)))
+    }
+}
+
 /// Ids of the parts of an order are for whoever sees the parts.
 fn mark_ids(world: &mut World, order: usize, told: &Value) {
     let mut mark = |kind: Kind, value: &Value| {
-        if let Some(text) = value.as_str() {
+        let known = |text: &str| world.markers.iter().any(|marker| marker.text == text);
+        if let Some(text) = value.as_str().filter(|text| !known(text)) {
             world.markers.push(Marker { text: text.to_owned(), kind, owner: Owner::Order(order) });
         }
     };

@@ -1,15 +1,17 @@
 //! Every subscription as everybody, over WebSocket, while others write: nothing foreign arrives, and what
 //! is for the listener does.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::{
     Proof,
     expectation::relation,
     judge::{Judge, When},
-    sdl::{Input, Kind, Sdl},
+    sdl::{Field, Input, Kind, Sdl},
     tree::Branch,
     value::{Maker, Names, Sample, Whose},
     walk::{arguments, head},
@@ -19,6 +21,9 @@ use crate::harness::{Client, Subscriber};
 
 /// How deep what is streamed is read.
 const DEEP: usize = 12;
+
+/// How long a listener waits for what must be told.
+const PATIENCE: Duration = Duration::from_secs(18);
 
 /// One subscription on a socket.
 struct Stream {
@@ -46,19 +51,24 @@ impl Proof {
         self.judge.learn(&self.world);
         let query = "{ orders(first: 1) { eventsCursor } }";
         let cursor = self.app.staff().data(query, json!({})).await["orders"]["eventsCursor"].clone();
-        let mut listeners = Vec::new();
+        let mut listeners: Vec<Listener> = Vec::new();
         for (name, client) in self.seats() {
             let names = self.names(name, &orders);
-            for root in self.sdl.roots("Subscription").to_vec() {
-                let streams = streams(&self.sdl, &root, &names, &cursor);
+            for (at, root) in self.sdl.roots("Subscription").to_vec().into_iter().enumerate() {
+                // What they tell is made alike: one is read to the ground, the others nearly so.
+                let depth = if at == 0 { DEEP } else { 3 };
+                let streams: Vec<Stream> = streams(&self.sdl, (&root, depth), &names, &cursor);
                 listeners.push(self.open(name, &client, streams).await);
             }
         }
         self.write_loud().await;
         self.judge = Judge::new(&self.world);
-        for listener in listeners {
-            self.drain(listener).await;
+        let lasts: Vec<Option<Value>> = listeners.iter().map(|it| self.last_heard(it.name)).collect();
+        let told = join_all(listeners.iter_mut().zip(lasts).map(|(it, last)| it.read(last))).await;
+        for (listener, told) in listeners.iter().zip(told) {
+            self.judge_streams(listener.name, &listener.streams, &told);
         }
+        self.settle();
         let loud: Vec<usize> = (0..self.world.orders.len()).filter(|at| self.is_loud(*at)).collect();
         let world = &self.world;
         let count = self.judge.expect_found(world, "heard", |_: &Viewer, at| {
@@ -103,37 +113,53 @@ impl Proof {
         Listener { name, socket, streams }
     }
 
-    /// Reads a socket until the last order in the viewer's sight was told of by each unfiltered stream.
-    async fn drain(&mut self, listener: Listener) {
-        let Listener { name, mut socket, streams } = listener;
-        let Some(viewer) = self.world.viewers.iter().find(|viewer| viewer.name == name) else { return };
+    /// The last order in a viewer's sight that was touched.
+    fn last_heard(&self, name: &str) -> Option<Value> {
+        let viewer = self.world.viewers.iter().find(|viewer| viewer.name == name)?;
         let seen = |at: &usize| relation(viewer, &self.world.orders[*at]).is_some();
-        let barrier = self.world.barriers().into_iter().filter(seen).next_back();
-        let barrier = json!(self.world.orders[barrier.expect("everybody sees a barrier")].id);
-        let mut waiting: BTreeSet<&str> =
-            streams.iter().filter(|it| it.unfiltered && !it.refused).map(|it| it.id.as_str()).collect();
+        let last = self.world.barriers().into_iter().filter(seen).next_back();
+        Some(json!(self.world.orders[last.expect("everybody sees a barrier")].id))
+    }
+
+    fn judge_streams(&mut self, name: &'static str, streams: &[Stream], told: &[(usize, Value)]) {
+        for (at, body) in told {
+            let Stream { branch, document, variables, .. } = &streams[*at];
+            self.expect_sound(name, document, variables, body);
+            self.hear(name, (document, variables), branch, body, When::Live);
+        }
+    }
+}
+
+impl Listener {
+    /// Reads until each unfiltered stream has told of this order, and nothing is on its way any more; what
+    /// was told, by stream.
+    async fn read(&mut self, last: Option<Value>) -> Vec<(usize, Value)> {
+        let mut told = Vec::new();
+        let mut waiting: BTreeSet<String> = self
+            .streams
+            .iter()
+            .filter(|stream| stream.unfiltered && !stream.refused && last.is_some())
+            .map(|stream| stream.id.clone())
+            .collect();
         let mut pinged = false;
         loop {
             if waiting.is_empty() && !pinged {
                 // Filtered streams may tell nothing at all.
                 pinged = true;
-                socket.send(json!({ "type": "ping" })).await;
+                self.socket.send(json!({ "type": "ping" })).await;
             }
-            let message = socket.message().await;
+            let heard = timeout(PATIENCE, self.socket.message()).await;
+            let message = heard.unwrap_or_else(|_| panic!("{} waits for {last:?} on {waiting:?}", self.name));
             if message["type"] == "pong" && pinged {
-                return;
+                return told;
             }
-            if message["type"] == "complete" {
-                continue;
-            }
-            let Some(stream) = streams.iter().find(|stream| message["id"] == json!(stream.id)) else { continue };
+            let stream = self.streams.iter().position(|stream| message["id"] == json!(stream.id));
+            let Some(at) = stream.filter(|_| message["type"] != "complete") else { continue };
             let body = body(&message);
-            self.expect_sound(name, &stream.document, &stream.variables, &body);
-            let sent = format!("{} {}", stream.document, stream.variables);
-            self.hear(name, &sent, &stream.branch, &body, When::Live);
-            if body["data"][&stream.branch.key]["orderId"] == barrier {
-                waiting.remove(stream.id.as_str());
+            if last.as_ref() == Some(&body["data"][&self.streams[at].branch.key]["orderId"]) {
+                waiting.remove(&self.streams[at].id);
             }
+            told.push((at, body));
         }
     }
 }
@@ -147,7 +173,7 @@ fn body(message: &Value) -> Value {
 }
 
 /// The streams of one field: everything in full, and every argument narrowly.
-fn streams(sdl: &Sdl, root: &super::sdl::Field, names: &Names, cursor: &Value) -> Vec<Stream> {
+fn streams(sdl: &Sdl, (root, depth): (&Field, usize), names: &Names, cursor: &Value) -> Vec<Stream> {
     let stream = |id: String, branch: Branch, given: &[(Input, Sample)]| {
         let (head, variables) = head("subscription", given);
         let fills = given.iter().flat_map(|(_, sample)| sample.fills.clone()).collect();
@@ -155,7 +181,7 @@ fn streams(sdl: &Sdl, root: &super::sdl::Field, names: &Names, cursor: &Value) -
         Stream { id, branch, document, variables, fills, unfiltered: given.is_empty(), refused: false }
     };
     let mut streams = Vec::new();
-    for (at, mut part) in Branch::full(sdl, "Subscription", root, DEEP).parts().into_iter().enumerate() {
+    for (at, mut part) in Branch::full(sdl, "Subscription", root, depth).parts().into_iter().enumerate() {
         part.also(sdl, "kind");
         part.also(sdl, "orderId");
         streams.push(stream(format!("all{at}"), part, &[]));
