@@ -15,6 +15,10 @@ pub struct Fuzz<'a> {
     pub words: &'a [String],
     /// Definitions of variables and their values, as the document comes to use them.
     pub variables: Vec<(String, Value)>,
+    /// Whether nothing odd happens: what is made then is valid, if often refused by the rules.
+    pub sober: bool,
+    /// How many aliases there are.
+    pub aliases: u32,
 }
 
 /// Values that nobody asked for.
@@ -54,6 +58,11 @@ impl Fuzz<'_> {
         self.random.random_ratio(1, n)
     }
 
+    /// Whether something odd with a chance of one in `n` happens.
+    fn oddly(&mut self, n: u32) -> bool {
+        !self.sober && self.one_in(n)
+    }
+
     /// One of them.
     pub fn pick<T: Clone>(&mut self, from: &[T]) -> T {
         from[self.random.random_range(0..from.len())].clone()
@@ -78,7 +87,7 @@ impl Fuzz<'_> {
 
     /// A value for a type, one in eight times another.
     pub fn value(&mut self, ty: &Ref, depth: u32) -> Value {
-        if self.one_in(8) {
+        if self.oddly(12) {
             return self.junk(3);
         }
         let one = self.named(&ty.name, depth);
@@ -104,7 +113,7 @@ impl Fuzz<'_> {
                 let only = self.random.random_range(0..ty.inputs.len());
                 for (at, input) in ty.inputs.iter().enumerate() {
                     let wanted = if ty.one_of { at == only } else { input.required || self.one_in(3) };
-                    if wanted || self.one_in(40) {
+                    if wanted || self.oddly(40) {
                         object.insert(input.name.clone(), self.value(&input.ty, depth - 1));
                     }
                 }
@@ -123,6 +132,11 @@ impl Fuzz<'_> {
             "DateTime" => self.pick(&[json!("2026-03-02T09:00:00Z"), json!("2026-02-30T25:00:00Z")]),
             "Date" => self.pick(&[json!("2030-01-01"), json!("0000-00-00")]),
             "JSON" => self.junk(4),
+            "ID" if self.sober => {
+                let ids: Vec<String> =
+                    self.words.iter().filter(|word| crate::proof::is_id(word)).cloned().collect();
+                self.pick(&ids).into()
+            }
             _ => self.word(),
         }
     }
@@ -140,8 +154,8 @@ impl Fuzz<'_> {
         }
         let defined: Vec<String> = self.variables.iter().map(|(name, _)| name.clone()).collect();
         let defined = if defined.is_empty() { String::new() } else { format!("({})", defined.join(", ")) };
-        let name = self.pick(&["", "", "Named", "__typename"]);
-        let fragment = if self.one_in(10) { " fragment F on Order { id ...F }" } else { "" };
+        let name = self.pick(&["", "", "Named", "query"]);
+        let fragment = if self.oddly(10) { " fragment F on Order { id ...F }" } else { "" };
         format!("{kind} {name}{defined} {{ {body} }}{fragment}")
     }
 
@@ -162,7 +176,9 @@ impl Fuzz<'_> {
             write!(text, "({})", each.join(", ")).expect("text");
         }
         if self.one_in(12) {
-            text.push_str(self.pick(&[" @include(if: true)", " @skip(if: false)", " @skip(if: 7)", " @what"]));
+            let sound = [" @include(if: true)", " @skip(if: false)"];
+            let odd = [" @skip(if: 7)", " @what", " @include", " @include(if: true) @include(if: true)"];
+            text.push_str(if self.oddly(2) { self.pick(&odd) } else { self.pick(&sound) });
         }
         text.push(' ');
         if !self.sdl.is_leaf(&field.ty.name) {
@@ -174,7 +190,7 @@ impl Fuzz<'_> {
         let value = self.value(&input.ty, 4);
         if self.one_in(2) {
             let name = format!("v{}", self.variables.len());
-            let ty = if self.one_in(20) { "String" } else { &input.ty.text };
+            let ty = if self.oddly(20) { "String" } else { &input.ty.text };
             self.variables.push((format!("${name}: {ty}"), value));
             return format!("{}: ${name}", input.name);
         }
@@ -185,21 +201,26 @@ impl Fuzz<'_> {
         let sdl = self.sdl;
         let ty = sdl.get(name);
         text.push_str("{ __typename ");
-        let fields: Vec<&Field> =
+        let mut fields: Vec<&Field> =
             ty.fields.iter().filter(|field| depth > 0 || sdl.is_leaf(&field.ty.name)).collect();
         for _ in 0..self.random.random_range(1..6) {
-            if let Some(at) = (!fields.is_empty()).then(|| self.random.random_range(0..fields.len())) {
-                if self.one_in(6) {
-                    write!(text, "a{}: ", self.random.random_range(0..9)).expect("text");
-                }
-                self.field(fields[at], depth.saturating_sub(1), text);
+            if fields.is_empty() {
+                break;
             }
+            let field = fields.swap_remove(self.random.random_range(0..fields.len()));
+            if self.one_in(5) {
+                // Names of their own, or names that are taken.
+                self.aliases += 1;
+                let alias = if self.oddly(2) { self.random.random_range(0..9) } else { self.aliases };
+                write!(text, "a{alias}: ").expect("text");
+            }
+            self.field(field, depth.saturating_sub(1), text);
         }
         if let Some(at) = (!ty.members.is_empty()).then(|| self.random.random_range(0..ty.members.len())) {
             write!(text, "... on {} ", ty.members[at]).expect("text");
             self.selection(&ty.members[at], depth.saturating_sub(1), text);
         }
-        if self.one_in(25) {
+        if self.oddly(25) {
             text.push_str(self.pick(&["... on Nothing { id } ", "...F ", "noSuchField ", "... { id } "]));
         }
         text.push_str("} ");
@@ -220,8 +241,28 @@ impl Fuzz<'_> {
                 }
                 _ => {
                     let bits = [
-                        "{", "}", "(", ")", "...", "$", "@", "\"", "\"\"\"", "\u{0}", "\u{FEFF}", "#", "fragment ",
-                        "{a:", "[[[[[[[[[[[[", "1e999", "\\u{110000}", "\u{1F9EA}", "...F", "query ", "null", "-",
+                        "{",
+                        "}",
+                        "(",
+                        ")",
+                        "...",
+                        "$",
+                        "@",
+                        "\"",
+                        "\"\"\"",
+                        "\u{0}",
+                        "\u{FEFF}",
+                        "#",
+                        "fragment ",
+                        "{a:",
+                        "[[[[[[[[[[[[",
+                        "1e999",
+                        "\\u{110000}",
+                        "\u{1F9EA}",
+                        "...F",
+                        "query ",
+                        "null",
+                        "-",
                     ];
                     let bit = self.pick(&bits).repeat(self.random.random_range(1..40));
                     bytes.splice(at..at, bit.into_bytes());

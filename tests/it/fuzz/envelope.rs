@@ -33,6 +33,7 @@ const JSON: &str = "application/json";
 impl Fuzz<'_> {
     /// The next case.
     pub fn case(&mut self) -> Sent {
+        self.sober = self.one_in(2);
         match self.random.random_range(0..20) {
             0..=10 => self.generated(),
             11..=14 => {
@@ -92,8 +93,10 @@ impl Fuzz<'_> {
         let (document, variables) = self.document();
         let quoted = json!(document).to_string();
         let body: Vec<u8> = match self.random.random_range(0..13) {
-            0 => format!(r#"{{"query":{quoted},"query":"{{__typename}}","variables":{{}},"variables":{variables}}}"#)
-                .into(),
+            0 => format!(
+                r#"{{"query":{quoted},"query":"{{__typename}}","variables":{{}},"variables":{variables}}}"#
+            )
+            .into(),
             1 => json!({ "query": self.junk(3), "variables": self.junk(3), "operationName": self.junk(1) })
                 .to_string()
                 .into(),
@@ -109,7 +112,9 @@ impl Fuzz<'_> {
             }
             6 => {
                 let many: Vec<u32> = (0..self.random.random_range(1_000..60_000)).collect();
-                json!({ "query": document, "variables": { "v0": many, "v1": "x".repeat(100_000) } }).to_string().into()
+                json!({ "query": document, "variables": { "v0": many, "v1": "x".repeat(100_000) } })
+                    .to_string()
+                    .into()
             }
             7 => json!([{ "query": document, "variables": variables }]).to_string().into(),
             8 => {
@@ -130,9 +135,12 @@ impl Fuzz<'_> {
             }
             _ => {
                 let levels = self.random.random_range(2..60);
-                let chain = (0..levels).map(|n| format!("fragment F{n} on Query {{ ...F{0} ...F{0} }} ", n + 1));
+                let chain =
+                    (0..levels).map(|n| format!("fragment F{n} on Query {{ ...F{0} ...F{0} }} ", n + 1));
                 let end = format!("fragment F{levels} on Query {{ __typename }}");
-                json!({ "query": format!("{{ ...F0 }} {}{end}", chain.collect::<String>()) }).to_string().into()
+                json!({ "query": format!("{{ ...F0 }} {}{end}", chain.collect::<String>()) })
+                    .to_string()
+                    .into()
             }
         };
         let kind = match self.random.random_range(0..12) {

@@ -62,7 +62,8 @@ async fn five_thousand_strange_requests_are_answered_and_leave_the_server_as_it_
     let mut most = before;
     let cases = stream::iter(0..CASES).map(|number| {
         let random = StdRng::seed_from_u64(SEED + number);
-        let mut fuzz = Fuzz { random, sdl: &sdl, words: &words, variables: Vec::new() };
+        let variables = Vec::new();
+        let mut fuzz = Fuzz { random, sdl: &sdl, words: &words, variables, sober: false, aliases: 0 };
         let (role, client) = fuzz.pick(&roles);
         let sent = fuzz.case();
         async move {
@@ -78,7 +79,12 @@ async fn five_thousand_strange_requests_are_answered_and_leave_the_server_as_it_
         }
     }
     let took = begun.elapsed();
-    println!("{CASES} cases in {:.1} s, {} MiB at most ({} before)", took.as_secs_f32(), most >> 10, before >> 10);
+    println!(
+        "{CASES} cases in {:.1} s, {} MiB at most ({} before)",
+        took.as_secs_f32(),
+        most >> 10,
+        before >> 10
+    );
     println!("{tally:#?}");
     assert!(most < MOST_MEMORY, "{} MiB are in use", most >> 10);
     let answered = tally.get("data").copied().unwrap_or_default();
@@ -100,7 +106,8 @@ async fn outcome(client: &Client, sent: &Sent, case: &str) -> String {
     };
     let (status, body) = answer;
     assert!(status < 500, "{status} to {}\n{body}", about());
-    let body: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("no JSON to {}\n{body}", about()));
+    let body: Value =
+        serde_json::from_str(&body).unwrap_or_else(|_| panic!("no JSON to {}\n{body}", about()));
     expect_sound(&body, &about())
 }
 
@@ -165,7 +172,8 @@ async fn words(app: &App) -> Vec<String> {
     words.extend([&company.server, &company.rival_server].map(|goods| goods.id.to_string()));
     words.extend([company.customer, company.provider_org, company.rival_org].map(|id| id.to_string()));
     words.extend([company.csr, company.agent, company.consumer].map(|account| account.id.to_string()));
-    let codes = ["cancel", "submit", "process", "set_status", "retry", "cloud", "delivery", "draft", "a reason"];
+    let codes =
+        ["cancel", "submit", "process", "set_status", "retry", "cloud", "delivery", "draft", "a reason"];
     words.extend(codes.map(str::to_owned));
     words
 }

@@ -73,11 +73,14 @@ impl Proof {
                     let value = maker.naming(&at(argument), argument, &argument.name, &way, whose)?;
                     let beside = root.arguments.iter().filter(|it| it.required && it.name != argument.name);
                     let sample = |value| Sample { value, fills: [].into() };
-                    let others = beside.map(|it| (it.clone(), maker.samples(&at(it), it, &it.name).remove(0)));
+                    let others =
+                        beside.map(|it| (it.clone(), maker.samples(&at(it), it, &it.name).remove(0)));
                     let given: Vec<_> = others.chain([(argument.clone(), sample(value))]).collect();
                     Some((arguments(&given), head(operation, &given)))
                 };
-                let (Some(foreign), Some(missing)) = (with(Whose::Foreign), with(Whose::Missing)) else { continue };
+                let (Some(foreign), Some(missing)) = (with(Whose::Foreign), with(Whose::Missing)) else {
+                    continue;
+                };
                 let (text, (head, first)) = foreign;
                 let branch = Branch::full(&self.sdl, kind, root, 1).asking(text, None);
                 let place = format!("{} {}", at(argument), way.join("."));
@@ -95,7 +98,8 @@ impl Proof {
             let mut told = Vec::new();
             let mut cost = Vec::new();
             for variables in variables {
-                let (statements, answer) = self.app.statements_of(client.send(document, variables.clone())).await;
+                let (statements, answer) =
+                    self.app.statements_of(client.send(document, variables.clone())).await;
                 self.expect_sound(name, document, variables, &answer.body);
                 let viewer = self.world.viewers.iter().find(|viewer| viewer.name == name);
                 let who = super::Onlooker { name, viewer };
@@ -115,7 +119,8 @@ impl Proof {
             }
             costs.push(cost);
         }
-        let fault = format!("{name}: the number of statements tells foreign from missing at {place}: {costs:?}");
+        let fault =
+            format!("{name}: the number of statements tells foreign from missing at {place}: {costs:?}");
         self.faults.push(fault);
     }
 }

@@ -178,9 +178,7 @@ impl World {
                     relation(viewer, &self.orders[order]).is_some_and(|relation| reads(kind, relation))
                 };
                 let linked = || self.links.iter().any(|it| it.user == user && shown((it.order, it.kind)));
-                user == viewer.user
-                    || knows_everybody(viewer)
-                    || (marker.kind == UserName && linked())
+                user == viewer.user || knows_everybody(viewer) || (marker.kind == UserName && linked())
             }
         }
     }

@@ -60,7 +60,14 @@ impl Judge {
     }
 
     /// Reads what somebody was answered. What was sent as a value may be said back.
-    pub fn read(&mut self, world: &World, who: Onlooker<'_>, sent: (&str, &Value), answer: &Value, when: When) {
+    pub fn read(
+        &mut self,
+        world: &World,
+        who: Onlooker<'_>,
+        sent: (&str, &Value),
+        answer: &Value,
+        when: When,
+    ) {
         let (document, variables) = sent;
         let said = Said { document, variables: variables.to_string(), when };
         self.search(world, who, &said, answer, &mut Vec::new());
@@ -114,7 +121,10 @@ impl Judge {
             if !fine {
                 let Onlooker { name, .. } = who;
                 let (kind, owner, path) = (marker.kind, marker.owner, path.join("."));
-                self.faults.push(format!("{name} was told {word} ({kind:?} of {owner:?})\n  at {path}\n  by {} {}", said.document, said.variables));
+                self.faults.push(format!(
+                    "{name} was told {word} ({kind:?} of {owner:?})\n  at {path}\n  by {} {}",
+                    said.document, said.variables
+                ));
             }
             if fine {
                 self.found.entry(who.name).or_default().insert(at);

@@ -9,13 +9,15 @@ mod mutate;
 mod names;
 mod paging;
 mod provoke;
+mod script;
 pub mod sdl;
 mod stream;
-mod script;
 mod tree;
 mod value;
 mod walk;
 mod world;
+
+pub use judge::is_id;
 
 use std::{collections::BTreeSet, time::Instant};
 

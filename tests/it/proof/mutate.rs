@@ -32,7 +32,9 @@ impl Proof {
                     let input = &root.arguments[0];
                     maker.samples(&format!("Mutation.{}({}:)", root.name, input.name), input, &input.name)
                 };
-                for (at, mut sample) in samples.into_iter().enumerate() {
+                // Everybody fills in everything and as little as possible; two try each other value.
+                let tried = if ["staff", "consumerA"].contains(&name) { samples.len() } else { 2 };
+                for (at, mut sample) in samples.into_iter().take(tried).enumerate() {
                     stale(&self.sdl, root, &mut sample.value);
                     let given = [(root.arguments[0].clone(), sample)];
                     let branch = refusal(&self.sdl, root, at == 0).asking(arguments(&given), None);
@@ -53,7 +55,8 @@ impl Proof {
     async fn carry_out(&mut self, root: &Field) {
         let excuse = NOT_DRIVEN.iter().find(|(field, _)| *field == root.name);
         let known = authz::mutations(&self.app).into_iter().find(|mutation| mutation.field == root.name);
-        let branch = Branch::full(&self.sdl, "Mutation", root, DEEP).asking("(input: $input)".to_owned(), None);
+        let branch =
+            Branch::full(&self.sdl, "Mutation", root, DEEP).asking("(input: $input)".to_owned(), None);
         let parts = branch.parts();
         let people = [("staff", self.app.staff()), ("admin", self.app.admin()), ("agent", self.app.agent())];
         let mut done = 0;
@@ -61,7 +64,7 @@ impl Proof {
             for (_, client) in &people {
                 let variables = match &known {
                     Some(mutation) => {
-                        let order = self.app.stand(&[mutation.wanted.clone()]).await.remove(0);
+                        let order = self.app.stand(std::slice::from_ref(&mutation.wanted)).await.remove(0);
                         mutation.variables(&order)
                     }
                     None if root.name == "orderCreate" => self.new_order(),
@@ -81,7 +84,9 @@ impl Proof {
         }
         match excuse {
             Some((field, why)) => assert_eq!(done, 0, "{field} can be driven after all: {why}"),
-            None => assert_eq!(done, parts.len(), "nobody could carry out {}: say why in NOT_DRIVEN", root.name),
+            None => {
+                assert_eq!(done, parts.len(), "nobody could carry out {}: say why in NOT_DRIVEN", root.name)
+            }
         }
     }
 

@@ -73,7 +73,8 @@ impl Proof {
         let shelf = self.world.shelf.iter().enumerate();
         let products = shelf.map(|(at, product)| (Owner::Product(at), product.id.to_string()));
         for (owner, id) in users.chain(products).filter(|(owner, _)| self.is_hidden(viewer, *owner)) {
-            let what: &[&str] = if matches!(owner, Owner::User(_)) { &["csr", "agent"] } else { &["product"] };
+            let what: &[&str] =
+                if matches!(owner, Owner::User(_)) { &["csr", "agent"] } else { &["product"] };
             for what in what {
                 names.foreign.entry((*what).to_owned()).or_insert_with(|| id.clone());
             }
@@ -86,7 +87,9 @@ impl Proof {
             };
             names.missing.insert(what.clone(), missing);
         }
-        for what in ["order", "customer", "provider", "product", "csr", "agent", "item", "payment", "resource"] {
+        for what in
+            ["order", "customer", "provider", "product", "csr", "agent", "item", "payment", "resource"]
+        {
             let prefix = match what {
                 "customer" | "provider" => "org",
                 "csr" | "agent" => "user",

@@ -38,23 +38,23 @@ impl Proof {
         for place in places(&self.sdl) {
             for (name, client) in self.seats() {
                 if place.steps.len() == 1 {
-                    self.turn(name, &client, &place, None).await;
+                    self.turn((name, &client), &place, None).await;
                 }
                 for order in orders.iter().filter(|_| place.steps.len() > 1) {
-                    self.turn(name, &client, &place, Some(order)).await;
+                    self.turn((name, &client), &place, Some(order)).await;
                 }
             }
         }
     }
 
     /// Page by page forwards and then backwards: both see the same elements, each once.
-    async fn turn(&mut self, name: &'static str, client: &Client, place: &Place, order: Option<&String>) {
+    async fn turn(&mut self, who: (&'static str, &Client), place: &Place, order: Option<&String>) {
         let mut ways = Vec::new();
         for (size, from, next) in [("first", "after", "endCursor"), ("last", "before", "startCursor")] {
             let mut seen = Vec::new();
             let mut cursor: Option<String> = None;
             for _ in 0..MOST {
-                let page = self.page(name, client, place, order, [size, from], cursor.as_deref()).await;
+                let page = self.page(who, place, order, [size, from], cursor.as_deref()).await;
                 let Some(edges) = page["edges"].as_array() else { return };
                 let mut cursors: Vec<String> =
                     edges.iter().filter_map(|edge| edge["cursor"].as_str()).map(str::to_owned).collect();
@@ -71,15 +71,14 @@ impl Proof {
             ways.push(seen);
         }
         ways[1].reverse();
-        assert_eq!(ways[0], ways[1], "{name}: {:?} has other elements from the other end", place.field());
+        assert_eq!(ways[0], ways[1], "{}: {:?} has other elements from the other end", who.0, place.field());
         let once: BTreeSet<&String> = ways[0].iter().collect();
-        assert_eq!(once.len(), ways[0].len(), "{name}: {:?} shows an element twice", place.field());
+        assert_eq!(once.len(), ways[0].len(), "{}: {:?} shows an element twice", who.0, place.field());
     }
 
     async fn page(
         &mut self,
-        name: &'static str,
-        client: &Client,
+        who: (&'static str, &Client),
         place: &Place,
         order: Option<&String>,
         [size, from]: [&str; 2],
@@ -110,7 +109,7 @@ impl Proof {
             branch = branch.asking("(id: $id)".to_owned(), None);
         }
         let (head, variables) = head("query", &given);
-        let body = self.ask((name, client), &Operation { branch: &branch, head, variables, fills }).await;
+        let body = self.ask(who, &Operation { branch: &branch, head, variables, fills }).await;
         let mut at = &body["data"];
         for step in way.iter().rev() {
             at = &at[step];
@@ -143,7 +142,11 @@ fn places(sdl: &Sdl) -> Vec<Place> {
                 let mut steps = place.steps.clone();
                 steps.push((owner.clone(), field.clone()));
                 let found = Place { steps };
-                if paged(field) { places.push(found) } else if !field.ty.list { ahead.push_back(found) }
+                if paged(field) {
+                    places.push(found)
+                } else if !field.ty.list {
+                    ahead.push_back(found)
+                }
             }
         }
     }

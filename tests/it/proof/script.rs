@@ -32,8 +32,7 @@ impl World {
     /// Orders that stand somewhere along their workflows; the barriers last.
     pub async fn write_quiet(&mut self, app: &App) {
         let staff = self.viewer("staff").user;
-        for side in 0..2 {
-            let names = NAMES[side];
+        for (side, names) in NAMES.into_iter().enumerate() {
             let (tenant, provider, other) =
                 (self.tenants[side], self.providers[side], self.providers[1 - side]);
             let plan = |at: usize, by, of: super::world::Provider, product| Plan {
@@ -69,12 +68,12 @@ impl World {
 
     /// The orders that are written while everybody listens.
     pub async fn write_loud(&mut self, app: &App) {
-        for side in 0..2 {
+        for (side, names) in NAMES.into_iter().enumerate() {
             let (tenant, provider, other) =
                 (self.tenants[side], self.providers[side], self.providers[1 - side]);
             let customer = tenant.organization;
             let failed = Plan {
-                name: NAMES[side][0],
+                name: names[0],
                 by: tenant.consumer,
                 customer,
                 provider: provider.organization,
@@ -82,7 +81,7 @@ impl World {
             };
             self.fail(app, failed, side).await;
             let rejected = Plan {
-                name: NAMES[side][1],
+                name: names[1],
                 by: tenant.approver,
                 customer,
                 provider: other.organization,
@@ -281,7 +280,8 @@ impl World {
     }
 
     async fn name_resource(&mut self, app: &App, order: usize) {
-        let [name, backend] = [self.mark_order(order, Kind::Resource), self.mark_order(order, Kind::Resource)];
+        let [name, backend] =
+            [self.mark_order(order, Kind::Resource), self.mark_order(order, Kind::Resource)];
         let sql = "UPDATE resources SET name = $1, backend_id = $2 WHERE id IN \
             (SELECT resource_id FROM order_items WHERE order_id = $3)";
         let touched = app.execute(sql, [name.into(), backend.into(), self.key(order)]).await;

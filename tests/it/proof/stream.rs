@@ -71,9 +71,11 @@ impl Proof {
         self.settle();
         let loud: Vec<usize> = (0..self.world.orders.len()).filter(|at| self.is_loud(*at)).collect();
         let world = &self.world;
-        let count = self.judge.expect_found(world, "heard", |_: &Viewer, at| {
-            matches!(world.markers[at].owner, Owner::Order(order) if loud.contains(&order))
-        });
+        let count = self.judge.expect_found(
+            world,
+            "heard",
+            |_: &Viewer, at| matches!(world.markers[at].owner, Owner::Order(order) if loud.contains(&order)),
+        );
         println!("markers were heard {count} times");
     }
 
@@ -101,7 +103,11 @@ impl Proof {
                     break message;
                 }
             };
-            assert_eq!(first["id"], json!(stream.id), "{name} is told of nothing before all has begun: {first}");
+            assert_eq!(
+                first["id"],
+                json!(stream.id),
+                "{name} is told of nothing before all has begun: {first}"
+            );
             let body = body(&first);
             self.expect_sound(name, &stream.document, &stream.variables, &body);
             stream.refused = body["errors"].is_array();
@@ -117,7 +123,7 @@ impl Proof {
     fn last_heard(&self, name: &str) -> Option<Value> {
         let viewer = self.world.viewers.iter().find(|viewer| viewer.name == name)?;
         let seen = |at: &usize| relation(viewer, &self.world.orders[*at]).is_some();
-        let last = self.world.barriers().into_iter().filter(seen).next_back();
+        let last = self.world.barriers().into_iter().rfind(seen);
         Some(json!(self.world.orders[last.expect("everybody sees a barrier")].id))
     }
 

@@ -141,7 +141,10 @@ impl Maker<'_> {
         let owned = owned.or(things.filter(|_| coordinate == "ExternalReferenceInput.reference"));
         if let Some(what) = owned {
             let each = self.tried.iter().flat_map(|whose| what.iter().map(|it| (*whose, *it)));
-            return each.filter_map(|(whose, what)| self.names.get(whose, what)).map(|it| json!(it)).collect();
+            return each
+                .filter_map(|(whose, what)| self.names.get(whose, what))
+                .map(|it| json!(it))
+                .collect();
         }
         match input.ty.name.as_str() {
             "Boolean" => vec![json!(true), json!(false)],
@@ -168,7 +171,11 @@ impl Maker<'_> {
             .map(|input| (input, self.samples(&format!("{name}.{}", input.name), input, around)))
             .collect();
         let object = |chosen: &[(&str, &Sample)]| Sample {
-            value: chosen.iter().map(|(key, it)| ((*key).to_owned(), it.value.clone())).collect::<Map<_, _>>().into(),
+            value: chosen
+                .iter()
+                .map(|(key, it)| ((*key).to_owned(), it.value.clone()))
+                .collect::<Map<_, _>>()
+                .into(),
             fills: chosen.iter().flat_map(|(_, it)| it.fills.clone()).collect(),
         };
         if ty.one_of {
@@ -212,7 +219,14 @@ impl Maker<'_> {
     }
 
     /// The least value that has something at the end of `way`, and there somebody's.
-    pub fn naming(&self, coordinate: &str, input: &Input, around: &str, way: &[String], whose: Whose) -> Option<Value> {
+    pub fn naming(
+        &self,
+        coordinate: &str,
+        input: &Input,
+        around: &str,
+        way: &[String],
+        whose: Whose,
+    ) -> Option<Value> {
         let name = if input.name == "in" { around } else { &input.name };
         let ty = self.sdl.get(&input.ty.name);
         let list = |value: Value| if input.ty.list { json!([value]) } else { value };

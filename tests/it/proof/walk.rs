@@ -38,7 +38,11 @@ impl Proof {
         }
         self.ask_for_everything().await;
         let count = self.judge.expect_found(&self.world, "asked", |_, _| true);
-        println!("{} markers, found {count} times by {} viewers", self.world.markers.len(), self.world.viewers.len());
+        println!(
+            "{} markers, found {count} times by {} viewers",
+            self.world.markers.len(),
+            self.world.viewers.len()
+        );
     }
 
     /// All that a root field without arguments tells.
@@ -48,7 +52,8 @@ impl Proof {
         let branch = Branch::full(&self.sdl, "Query", root, DEEP);
         for part in branch.asking(arguments.to_owned(), paged.then_some(100)).parts() {
             let fills = paged.then(|| format!("Query.{}(first:)", root.name)).into_iter().collect();
-            let operation = Operation { branch: &part, head: "query".to_owned(), variables: json!({}), fills };
+            let operation =
+                Operation { branch: &part, head: "query".to_owned(), variables: json!({}), fills };
             self.ask((name, client), &operation).await;
         }
     }
@@ -156,7 +161,8 @@ pub fn head(operation: &str, given: &[(Input, Sample)]) -> (String, Value) {
         given.iter().map(|(input, _)| format!("${}: {}", input.name, input.ty.text)).collect();
     let variables: Map<String, Value> =
         given.iter().map(|(input, sample)| (input.name.clone(), sample.value.clone())).collect();
-    let head = if each.is_empty() { operation.to_owned() } else { format!("{operation}({})", each.join(", ")) };
+    let head =
+        if each.is_empty() { operation.to_owned() } else { format!("{operation}({})", each.join(", ")) };
     (head, variables.into())
 }
 

@@ -128,7 +128,8 @@ impl World {
         let mint = app.world.mint();
         let operator = app.company.operator;
         let founded = app.inner.store.write(async move |tx| {
-            let nobody = Founding { tx: &tx, mint, viewers: Vec::new(), shelf: Vec::new(), markers: Vec::new() };
+            let nobody =
+                Founding { tx: &tx, mint, viewers: Vec::new(), shelf: Vec::new(), markers: Vec::new() };
             Ok(nobody.found(operator).await)
         });
         let mut world = founded.await.expect("a world");
