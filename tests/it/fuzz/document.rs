@@ -125,6 +125,12 @@ impl Fuzz<'_> {
 
     fn scalar(&mut self, name: &str) -> Value {
         match name {
+            "Int" if self.sober => self.pick(&[json!(1), json!(5), json!(100)]),
+            "Decimal" if self.sober => json!("1.00"),
+            "CurrencyCode" if self.sober => json!("EUR"),
+            "DateTime" if self.sober => json!("2026-03-02T09:00:00Z"),
+            "Date" if self.sober => json!("2030-01-01"),
+            "JSON" if self.sober => json!({ "a": [1, { "b": null }] }),
             "Int" => self.pick(&[json!(1), json!(2), json!(100), json!(0), json!(-1), json!(i32::MAX)]),
             "Boolean" => self.pick(&[json!(true), json!(false)]),
             "Decimal" => self.pick(&[json!("1.00"), json!("0"), json!("-5"), json!("0.0001")]),

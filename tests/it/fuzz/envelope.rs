@@ -78,7 +78,7 @@ impl Fuzz<'_> {
             let (document, variables) = self.document();
             let id = if self.one_in(5) { "same".to_owned() } else { at.to_string() };
             let payload = json!({ "query": document, "variables": variables });
-            match self.random.random_range(0..8) {
+            match self.random.random_range(if self.sober { 3 } else { 0 }..8) {
                 0 => self.junk(3).to_string(),
                 1 => json!({ "type": self.junk(1), "id": self.junk(1), "payload": self.junk(3) }).to_string(),
                 2 => "{".repeat(self.random.random_range(1..2_000)),

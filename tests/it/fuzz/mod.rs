@@ -88,12 +88,12 @@ async fn five_thousand_strange_requests_are_answered_and_leave_the_server_as_it_
     println!("{tally:#?}");
     assert!(most < MOST_MEMORY, "{} MiB are in use", most >> 10);
     let answered = tally.get("data").copied().unwrap_or_default();
-    assert!(answered * 10 > CASES as usize, "hardly anything was carried out: {tally:#?}");
+    assert!(answered * 20 > CASES as usize, "hardly anything was carried out: {tally:#?}");
     // And it goes on working, as quickly in kind.
     let order = app.place(&app.consumer(), &app.company.webspace, 1).await;
     app.act(&app.staff(), &order, "accept", json!({})).await;
     let tired = pace(&app).await;
-    assert!(tired < calm * 10 + Duration::from_millis(50), "{calm:?} before, {tired:?} after");
+    assert!(tired < calm * 10 + Duration::from_millis(250), "{calm:?} before, {tired:?} after");
 }
 
 /// Sends a case and says in a word what came of it.

@@ -73,6 +73,8 @@ impl Client {
     }
 
     async fn answer(&self, mut request: reqwest::RequestBuilder) -> (u16, String) {
+        // On a connection of its own: one that was kept may just be closing, after a body too large to read.
+        request = request.header("connection", "close");
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }

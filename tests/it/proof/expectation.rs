@@ -143,7 +143,7 @@ pub fn reads(kind: Kind, relation: Relation) -> bool {
 }
 
 /// Whether somebody at the operator knows every organisation and account.
-fn knows_everybody(viewer: &Viewer) -> bool {
+pub fn knows_everybody(viewer: &Viewer) -> bool {
     matches!(viewer.role, Role::Admin | Role::Staff | Role::Support | Role::Csr)
 }
 

@@ -5,11 +5,12 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Operation, Proof,
-    expectation::relation,
+    expectation::{knows_everybody, relation},
     judge::{Judge, is_id},
     sdl::{Field, Input},
     tree::Branch,
     value::{Maker, Names, Sample, Whose, is_cursor},
+    world::Owner,
 };
 use crate::harness::Client;
 
@@ -104,36 +105,66 @@ impl Proof {
         }
     }
 
-    /// Every id that anybody came across, asked for by everybody, one by one and all at once.
+    /// Every id that anybody came across, asked for by everybody, all at once and one by one.
     async fn ask_for_everything(&mut self) {
         let users: Vec<String> = self.world.viewers.iter().map(|viewer| viewer.user.to_string()).collect();
         let ids: Vec<String> = self.judge.all_ids().into_iter().chain(users).filter(|id| nodes(id)).collect();
-        let query = self.sdl.roots("Query").iter().find(|root| root.name == "nodes").cloned();
-        let root = query.expect("the schema has `nodes`");
-        let ids_argument = root.arguments[0].clone();
+        let root = |name: &str| self.sdl.roots("Query").iter().find(|root| root.name == name).cloned();
+        let (several, one) = (root("nodes").expect("`nodes`"), root("node").expect("`node`"));
         for (name, client) in self.seats() {
             for some in ids.chunks(20) {
-                let sample = Sample { value: json!(some), fills: [].into() };
-                let given = [(ids_argument.clone(), sample)];
-                for part in selected(self, &root, &given, DEEP) {
-                    let (head, variables) = head("query", &given);
-                    let operation = Operation { branch: &part, head, variables, fills: [].into() };
-                    let body = self.ask((name, &client), &operation).await;
-                    // What was asked for by name may be said back, but not that it exists.
+                let given = [(several.arguments[0].clone(), Sample { value: json!(some), fills: [].into() })];
+                for part in selected(self, &several, &given, DEEP) {
+                    let body = self.fetch((name, &client), &part, &given).await;
                     let found = body["data"]["nodes"].as_array().cloned().unwrap_or_default();
-                    for (id, node) in some.iter().zip(found) {
-                        assert!(node.is_null() || self.exists_for(name, id), "{name} was shown {id}: {node}");
-                    }
+                    some.iter().zip(&found).for_each(|(id, node)| self.expect_for(name, id, node));
+                }
+            }
+            for id in &ids {
+                let given = [(one.arguments[0].clone(), Sample { value: json!(id), fills: [].into() })];
+                for part in selected(self, &one, &given, SHALLOW) {
+                    let body = self.fetch((name, &client), &part, &given).await;
+                    self.expect_for(name, id, &body["data"]["node"]);
                 }
             }
         }
     }
 
+    async fn fetch(
+        &mut self,
+        who: (&'static str, &Client),
+        branch: &Branch,
+        given: &[(Input, Sample)],
+    ) -> Value {
+        let (head, variables) = head("query", given);
+        self.ask(who, &Operation { branch, head, variables, fills: [].into() }).await
+    }
+
+    /// What was asked for by name may be said back, but not that it exists.
+    fn expect_for(&mut self, name: &str, id: &str, node: &Value) {
+        if !node.is_null() && !self.exists_for(name, id) {
+            self.faults.push(format!("{name} was shown {id}: {node}"));
+        }
+    }
+
     /// Whether an object is there for a viewer, as far as it has a marker by its id.
     fn exists_for(&self, name: &str, id: &str) -> bool {
-        let viewer = self.world.viewer(name);
-        let marker = self.world.markers.iter().find(|marker| marker.text == id);
-        marker.is_none_or(|marker| self.world.finds(viewer, marker))
+        let Some(viewer) = self.world.viewers.iter().find(|viewer| viewer.name == name) else { return false };
+        let user = self.world.viewers.iter().find(|viewer| viewer.user.to_string() == id);
+        let shelf = self.world.shelf.iter().position(|product| product.id.to_string() == id);
+        let owner = user.map(|user| Owner::User(user.user)).or(shelf.map(Owner::Product));
+        match owner {
+            // An account is looked up by the operator and by the person; others are told its name on orders.
+            Some(Owner::User(user)) => user == viewer.user || knows_everybody(viewer),
+            Some(owner) => {
+                let mut about = self.world.markers.iter().filter(|marker| marker.owner == owner);
+                about.any(|marker| self.world.finds(viewer, marker))
+            }
+            None => {
+                let marker = self.world.markers.iter().find(|marker| marker.text == id);
+                marker.is_none_or(|marker| self.world.finds(viewer, marker))
+            }
+        }
     }
 }
 
