@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     expectation::FROM_THE_START,
-    world::{Viewer, World},
+    world::{Marker, Viewer, World},
 };
 use domain::role::Role;
 
@@ -20,8 +20,8 @@ pub struct Judge {
     found: BTreeMap<&'static str, BTreeSet<usize>>,
     /// Ids, by viewer.
     ids: BTreeMap<&'static str, BTreeSet<String>>,
-    /// What was told to somebody whom it does not concern.
-    pub faults: Vec<String>,
+    /// What was told to somebody whom it does not concern: once for each place, with the first example.
+    pub faults: BTreeMap<String, String>,
 }
 
 /// Somebody, or nobody.
@@ -119,12 +119,13 @@ impl Judge {
                 early || world.finds(viewer, marker)
             });
             if !fine {
-                let Onlooker { name, .. } = who;
-                let (kind, owner, path) = (marker.kind, marker.owner, path.join("."));
-                self.faults.push(format!(
-                    "{name} was told {word} ({kind:?} of {owner:?})\n  at {path}\n  by {} {}",
-                    said.document, said.variables
-                ));
+                let steps = path.iter().filter(|step| step.parse::<usize>().is_err());
+                let place = steps.map(String::as_str).collect::<Vec<_>>().join(".");
+                let (name, Marker { kind, owner, .. }) = (who.name, marker);
+                let what = format!("{name} was told {kind:?} at {place}");
+                let Said { document, variables, .. } = said;
+                let example = format!("{word} of {owner:?}, by {document} with {variables}");
+                self.faults.entry(what).or_insert(example);
             }
             if fine {
                 self.found.entry(who.name).or_default().insert(at);

@@ -91,8 +91,10 @@ impl Proof {
 
     /// Fails with everything that was wrong so far.
     fn settle(&mut self) {
-        let faults: Vec<String> = self.judge.faults.drain(..).chain(self.faults.drain(..)).collect();
-        let shown: Vec<&str> = faults.iter().take(12).map(String::as_str).collect();
+        let told = std::mem::take(&mut self.judge.faults);
+        let told = told.into_iter().map(|(what, example)| format!("{what}\n  {example}"));
+        let faults: Vec<String> = told.chain(self.faults.drain(..)).collect();
+        let shown: Vec<&str> = faults.iter().take(40).map(String::as_str).collect();
         assert!(faults.is_empty(), "{} faults, among them:\n{}", faults.len(), shown.join("\n"));
     }
 
