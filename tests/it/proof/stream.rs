@@ -184,7 +184,8 @@ fn streams(sdl: &Sdl, (root, depth): (&Field, usize), names: &Names, cursor: &Va
         let (head, variables) = head("subscription", given);
         let fills = given.iter().flat_map(|(_, sample)| sample.fills.clone()).collect();
         let document = branch.document(&head);
-        Stream { id, branch, document, variables, fills, unfiltered: given.is_empty(), refused: false }
+        let unfiltered = given.is_empty() && branch.selects("orderId");
+        Stream { id, branch, document, variables, fills, unfiltered, refused: false }
     };
     let mut streams = Vec::new();
     for (at, mut part) in Branch::full(sdl, "Subscription", root, depth).parts().into_iter().enumerate() {
