@@ -1,6 +1,9 @@
 //! Keys derived from the server's secret, one per purpose, and texts that carry their own proof.
 
-use aes_gcm_siv::{Aes256GcmSiv, KeyInit, aead::generic_array::GenericArray};
+use aes_gcm_siv::{
+    Aes256GcmSiv, KeyInit, Nonce,
+    aead::{Aead, generic_array::GenericArray},
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -26,6 +29,7 @@ pub struct Keys {
     refresh: [u8; 32],
     reset: [u8; 32],
     service: [u8; 32],
+    ticket: [u8; 32],
 }
 
 impl std::fmt::Debug for Keys {
@@ -46,6 +50,7 @@ impl Keys {
             refresh: tag(secret, b"ordo refresh v1"),
             reset: tag(secret, b"ordo reset v1"),
             service: tag(secret, b"ordo service v1"),
+            ticket: tag(secret, b"ordo ticket v1"),
         }
     }
 
@@ -78,6 +83,23 @@ impl Keys {
         // Compares in constant time.
         mac.verify_slice(proof).ok()?;
         said.try_into().ok()
+    }
+
+    /// What is said, so that this server alone can read it. The same is always hidden as the same.
+    pub fn hide(&self, said: &[u8]) -> String {
+        // The cipher needs no fresh nonce, and fails on nothing that fits into memory.
+        let hidden = self.hiding().encrypt(&Nonce::default(), said).unwrap_or_default();
+        URL_SAFE_NO_PAD.encode(hidden)
+    }
+
+    /// What was hidden; none if this server did not hide it.
+    pub fn reveal(&self, text: &str) -> Option<Vec<u8>> {
+        let hidden = URL_SAFE_NO_PAD.decode(text).ok()?;
+        self.hiding().decrypt(&Nonce::default(), hidden.as_slice()).ok()
+    }
+
+    fn hiding(&self) -> Aes256GcmSiv {
+        Aes256GcmSiv::new(GenericArray::from_slice(&self.ticket))
     }
 
     fn of(&self, purpose: Purpose) -> &[u8; 32] {

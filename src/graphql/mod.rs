@@ -47,8 +47,10 @@ pub struct Mutation(
     order::ActionMutation,
     order::DeskMutation,
     account::SessionMutation,
+    account::TicketMutation,
     account::PasswordMutation,
     account::ServiceTokenMutation,
+    account::TicketMutation,
 );
 
 /// Everything that can be watched.

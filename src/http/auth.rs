@@ -5,7 +5,10 @@ use std::{fmt, sync::Arc, time::Duration};
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::id::{SessionId, UserId};
+use domain::{
+    actor::Membership,
+    id::{SessionId, UserId},
+};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto::rust_crypto, decode, encode,
 };
@@ -18,7 +21,7 @@ use super::identity::{Claimed, Identities};
 use crate::{
     error::Error,
     keys::Keys,
-    usecase::session::{Account, Granted, Service, Signer},
+    usecase::session::{Account, Credentials, Granted, Service, Signer},
 };
 
 /// How far clocks may differ.
@@ -90,6 +93,21 @@ pub struct Verified {
     pub roles: Option<Arc<[Granted]>>,
     /// Until when it counts.
     pub expires_at: DateTime<Utc>,
+}
+
+impl Verified {
+    /// What was verified when these credentials were read.
+    pub(super) fn with(credentials: Credentials, expires_at: DateTime<Utc>) -> Verified {
+        let Credentials { user, session, granted } = credentials;
+        let roles = granted.map(|granted| {
+            let role = |membership: &Membership| Granted {
+                role: membership.role,
+                organization: Some(membership.organization),
+            };
+            granted.iter().map(role).collect()
+        });
+        Verified { account: Account::Id(user), session, roles, expires_at }
+    }
 }
 
 /// What a token says, of whatever type; missing ones are refused by [`Validation`].

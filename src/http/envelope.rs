@@ -5,11 +5,14 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use async_graphql::{Name, Request, Value};
 use axum::http::StatusCode;
+
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, Unexpected, Visitor},
 };
 use serde_json::{Map, error::Category};
+
+use crate::usecase::session::Operation;
 
 /// The longest name of an operation, and the longest id of a document.
 const LONGEST: usize = 256;
@@ -111,6 +114,24 @@ pub(super) fn from_url(query: Option<&str>) -> Result<Envelope, Malformed> {
         extensions: extensions.map_or(Ok(None), |text| object("extensions", &text))?,
         document_id,
     })
+}
+
+/// The ticket in the query string of a GET, which then is all of the request.
+pub(super) fn ticket(query: Option<&str>) -> Option<String> {
+    let mut parameters = form_urlencoded::parse(query?.as_bytes());
+    parameters.find(|(name, _)| name == "ticket").map(|(_, ticket)| ticket.into_owned())
+}
+
+/// The operation that a ticket is for.
+///
+/// # Errors
+/// What is wrong with it: whoever asked for the ticket may have asked for anything.
+pub(super) fn from_ticket(operation: Operation) -> Result<Envelope, Malformed> {
+    let Operation { query, operation_name, variables } = operation;
+    let mut payload =
+        Map::from_iter([("query".to_owned(), query.into()), ("variables".to_owned(), variables.into())]);
+    payload.extend(operation_name.map(|name| ("operationName".to_owned(), name.into())));
+    from_payload(payload)
 }
 
 /// Checks what the shape alone does not tell.

@@ -18,11 +18,11 @@ use tokio::sync::watch;
 
 use super::{
     answer::{self, Stage},
-    auth::Denied,
+    auth::{Denied, Verified},
     body,
     client::{self, Client},
     document::Prepared,
-    envelope::{self, Envelope},
+    envelope::{self, Envelope, Malformed},
     events,
     limit::Who,
     media::{self, Media, Unsupported},
@@ -31,6 +31,8 @@ use super::{
 
 use crate::{telemetry::log, usecase::session::Account};
 
+/// Every method that is understood.
+const ANY: &str = "GET, HEAD, POST";
 /// Where a browser says behind which event it goes on.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -56,6 +58,9 @@ pub(super) async fn serve(State(endpoint): State<Endpoint>, request: Request) ->
     response
 }
 
+/// What a request asks for, if it can be read.
+type Parsed = Result<Envelope, Malformed>;
+
 /// A refusal on the way; boxed, for most requests have none.
 type Step<T> = Result<T, Box<Response>>;
 
@@ -64,7 +69,7 @@ impl Endpoint {
         if parts.headers.contains_key(UPGRADE) || parts.method == Method::CONNECT {
             return self.open_socket(&mut parts, media).await;
         }
-        let envelope = match parts.method {
+        let (caller, envelope) = match parts.method {
             Method::POST => {
                 media::readable(&parts.headers).map_err(|error| unsupported(&error, media))?;
                 let caller = self.caller(&parts, media).await?;
@@ -72,35 +77,41 @@ impl Endpoint {
                 let body = body.map_err(|unread| Box::new(bad(unread.status(), &unread, media)))?;
                 (caller, envelope::from_body(&body))
             }
-            Method::GET | Method::HEAD => {
-                (self.caller(&parts, media).await?, envelope::from_url(parts.uri.query()))
-            }
-            _ => {
-                return Err(not_allowed(
-                    "send a query with GET, any operation with POST",
-                    "GET, HEAD, POST",
-                    media,
-                ));
-            }
+            Method::GET | Method::HEAD => match envelope::ticket(parts.uri.query()) {
+                Some(ticket) => self.admit_ticket(&parts, &ticket, media)?,
+                None => (self.caller(&parts, media).await?, envelope::from_url(parts.uri.query())),
+            },
+            _ => return Err(not_allowed("send a query with GET, any operation with POST", ANY, media)),
         };
-        let (caller, envelope) = envelope;
         let envelope = envelope.map_err(|malformed| Box::new(bad(malformed.status(), &malformed, media)))?;
         self.execute(&parts.method, envelope, caller, media).await
     }
 
     /// Who sends these headers, if more requests are allowed there.
     async fn caller(&self, parts: &Parts, media: Media) -> Step<Caller> {
+        let who = self.operations.auth().bearer(&parts.headers, self.operations.now()).await;
+        self.count(parts, who, media)
+    }
+
+    /// Who was given a ticket, and the operation that it is for.
+    fn admit_ticket(&self, parts: &Parts, ticket: &str, media: Media) -> Step<(Caller, Parsed)> {
+        let opened = self.operations.ticket(ticket);
+        let who = opened.as_ref().map(|(who, _)| Some(who.clone())).map_err(|denied| *denied);
+        let caller = self.count(parts, who, media)?;
+        let (_, operation) = opened.map_err(|denied| Box::new(unauthenticated(denied, media)))?;
+        Ok((caller, envelope::from_ticket(operation)))
+    }
+
+    /// Counts a request of whoever it is; whoever guesses tokens is counted as nobody.
+    fn count(&self, parts: &Parts, who: Result<Option<Verified>, Denied>, media: Media) -> Step<Caller> {
         // Set by the accept loop for every request.
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-        let headers = &parts.headers;
-        let resume = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
-        let address = self.operations.client(peer, headers);
-        let mut caller = Caller { who: None, address, resume: resume.map(str::to_owned) };
-        let who = self.operations.auth().bearer(headers, self.operations.now()).await;
+        let resume = parts.headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+        let resume = resume.filter(|id| !id.is_empty()).map(str::to_owned);
+        let address = self.operations.client(peer, &parts.headers);
         let (who, denied) = who.map_or_else(|denied| (None, Some(denied)), |who| (who, None));
-        caller.who = who;
-        // Whoever guesses tokens is limited as nobody.
+        let caller = Caller { who, address, resume };
         self.operations.count(caller.limited()).map_err(|answer| written(*answer, media))?;
         match denied {
             Some(denied) => Err(Box::new(unauthenticated(denied, media))),

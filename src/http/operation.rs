@@ -35,7 +35,7 @@ use crate::{
     telemetry::{Kind, metrics, request::carried, trace},
     usecase::{
         self,
-        session::{Account, Attempts},
+        session::{Account, Attempts, Operation, Ticket},
     },
 };
 
@@ -137,6 +137,17 @@ impl Operations {
     /// Who is at the other end: the peer, or whom a trusted proxy names.
     pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         self.0.proxies.client(peer, headers)
+    }
+
+    /// Who was given a ticket, and for what.
+    ///
+    /// # Errors
+    /// When it opens nothing.
+    pub(super) fn ticket(&self, text: &str) -> Result<(Verified, Operation), Denied> {
+        let Ticket { credentials, expires_at, operation } =
+            Ticket::open(&self.0.app.keys, text).ok_or(Denied::Forged)?;
+        let who = Verified::with(credentials, expires_at);
+        if self.now() < expires_at + LEEWAY { Ok((who, operation)) } else { Err(Denied::Expired) }
     }
 
     pub(super) fn limiter(&self) -> &Limiter {

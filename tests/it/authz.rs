@@ -121,11 +121,14 @@ async fn account(app: &App, golden: &mut Golden) {
         ("passwordResetToken", json!({ "user": whom })),
         ("serviceTokenCreate", wanted),
         ("serviceTokenRevoke", json!({ "serviceToken": made })),
+        ("streamTicket", json!({ "query": "{ __typename }" })),
     ];
     for (field, input) in mutations {
         let (head, tail) = field.split_at(1);
+        // A ticket is refused with an error of the whole answer alone.
+        let selected = if field == "streamTicket" { "expiresAt" } else { "errors { code }" };
         let document = format!(
-            "mutation($input: {}{tail}Input!) {{ {field}(input: $input) {{ errors {{ code }} }} }}",
+            "mutation($input: {}{tail}Input!) {{ {field}(input: $input) {{ {selected} }} }}",
             head.to_uppercase()
         );
         for (role, client) in app.roles() {

@@ -108,6 +108,52 @@ async fn a_stream_can_be_opened_with_get_and_a_mutation_cannot() {
     assert_eq!(refused.status(), 405);
 }
 
+const TICKET: &str = "mutation($input: StreamTicketInput!) { streamTicket(input: $input) { url expiresAt } }";
+
+async fn ticket(app: &App, client: &Client, input: Value) -> String {
+    let data = client.data(TICKET, json!({ "input": input })).await;
+    format!("{}{}", app.url, data["streamTicket"]["url"].as_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_opens_its_stream_for_its_person_as_often_as_it_is_used() {
+    let app = App::start().await;
+    let query = "subscription A($where: OrderWhereInput) { orderEvents(where: $where) { kind cursor orderId } } \
+        subscription B { orderEvents { kind } }";
+    let input = json!({ "query": query, "operationName": "A", "variables": { "where": {} } });
+    let url = ticket(&app, &app.consumer(), input).await;
+    let mut stream = Events::open(reqwest::Client::new().get(&url)).await;
+    let (started, _) = stream.change().await;
+    let foreign = json!({ "customer": { "id": app.company.other_customer.to_string() },
+        "lines": [{ "product": app.company.instant.id.to_string() }] });
+    app.place_input(&app.staff(), foreign).await;
+    let own = app.place(&app.consumer(), &app.company.instant, 1).await;
+    assert_eq!(created(&mut stream).await["orderId"], json!(own), "another's order is not in it");
+    drop(stream);
+    let again = reqwest::Client::new().get(&url).header("last-event-id", started.unwrap());
+    assert_eq!(created(&mut Events::open(again).await).await["orderId"], json!(own));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_opens_nothing_is_refused_and_none_changes_anything() {
+    let app = App::start().await;
+    let url = ticket(&app, &app.staff(), json!({ "query": "subscription { orderEvents { kind } }" })).await;
+    let get = async |url: &str| {
+        let request = reqwest::Client::new().get(url).header("accept", "text/event-stream");
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(get(&url[..url.len() - 1]).await, 401);
+    assert_eq!(get(&format!("{}/graphql?ticket=", app.url)).await, 401);
+    let mutation = "mutation { orderSubmit(input: { order: \"a\" }) { replayed } }";
+    assert_eq!(get(&ticket(&app, &app.staff(), json!({ "query": mutation })).await).await, 405);
+    app.world.advance(chrono::TimeDelta::hours(9));
+    assert_eq!(get(&url).await, 401, "its token has expired");
+    let large = json!({ "input": { "query": "x".repeat(5_000) } });
+    assert_eq!(app.staff().send(TICKET, large).await.codes(), ["BAD_USER_INPUT"]);
+    let nobody = json!({ "input": { "query": "{ __typename }" } });
+    assert_eq!(app.anonymous().send(TICKET, nobody).await.codes(), ["UNAUTHENTICATED"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_ends_its_streams_and_does_not_call_them_complete() {
     let app = App::start().await;

@@ -4,6 +4,7 @@ mod password;
 mod refused;
 mod service_token;
 mod session;
+mod ticket;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ pub use password::PasswordMutation;
 pub use refused::AccountError;
 pub use service_token::{ServiceToken, ServiceTokenMutation, ServiceTokenQuery};
 pub use session::SessionMutation;
+pub use ticket::TicketMutation;
 
 use crate::{
     secret::Secret,

@@ -3,6 +3,7 @@
 mod login;
 mod password;
 mod sealed;
+mod ticket;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use domain::{
 pub use login::{Opened, login, logout, refresh};
 pub use password::{change_password, give_reset_token, reset_password, reset_token};
 pub use sealed::Service;
+pub use ticket::{Operation, Ticket};
 
 use crate::{
     app::App,
