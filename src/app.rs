@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use domain::{book::Book, mint::Mint, workflow};
 
 use crate::{
-    bus::{Feed, Keys},
+    bus::Feed,
     error::{Error, Result},
+    hashing::Hashing,
+    keys::Keys,
     store::{self, Store},
 };
 
@@ -50,6 +52,8 @@ pub struct App {
     pub feed: Arc<Feed>,
     /// Keys derived from the server's secret.
     pub keys: Keys,
+    /// Hashes of passwords, few at a time.
+    pub hashing: Hashing,
     /// Time and chance.
     pub world: Arc<dyn World>,
 }
@@ -77,7 +81,8 @@ impl App {
             stored.iter().map(|stored| workflow::parse(&stored.definition).map_err(faulty)).collect();
         let keys = Keys::derive(secret);
         let feed = Arc::new(Feed::open(store.clone()).await?);
-        Ok(App { store, book: Arc::new(Book::new(definitions?)), feed, keys, world })
+        let (book, hashing) = (Arc::new(Book::new(definitions?)), Hashing::default());
+        Ok(App { store, book, feed, keys, hashing, world })
     }
 }
 

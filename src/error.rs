@@ -1,7 +1,7 @@
 //! The second of the two error enums: what can go wrong around a decision. Each edge translates it
 //! once, without a wildcard arm.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use domain::refusal::Refusal;
 
@@ -17,6 +17,27 @@ pub enum Error {
     /// Nobody is logged in.
     #[error("log in first: send a bearer token")]
     Unauthenticated,
+    /// The field is not for this role. For fields that name no order.
+    #[error("this is not for your role")]
+    Forbidden,
+    /// Asked too often, or at a moment when too many ask.
+    #[error("too many at once; try again later")]
+    RateLimited {
+        /// After how long it is worth another try.
+        retry_after: Duration,
+    },
+    /// The e-mail address or the password is wrong; which of them is not told.
+    #[error("the e-mail address or the password is wrong")]
+    InvalidCredentials,
+    /// The session cannot be renewed.
+    #[error("the session has ended; log in again")]
+    SessionEnded,
+    /// The token that sets a password was used, is too old, or was never given out.
+    #[error("the token is not valid, or not any more; ask for a new one")]
+    InvalidToken,
+    /// This server verifies somebody else's tokens and has no passwords.
+    #[error("tokens are issued elsewhere: this server verifies them and knows no passwords")]
+    LoginElsewhere,
     /// A value cannot be read at all: an id, a cursor, an argument.
     #[error("{message}")]
     BadInput {
@@ -67,6 +88,12 @@ impl Error {
             Error::Refusal(refusal) => refusal.code(),
             Error::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
             Error::Unauthenticated => "UNAUTHENTICATED",
+            Error::Forbidden => "FORBIDDEN",
+            Error::RateLimited { .. } => "RATE_LIMITED",
+            Error::InvalidCredentials => "INVALID_CREDENTIALS",
+            Error::SessionEnded => "SESSION_ENDED",
+            Error::InvalidToken => "INVALID_TOKEN",
+            Error::LoginElsewhere => "LOGIN_ELSEWHERE",
             Error::BadInput { .. } => "BAD_USER_INPUT",
             Error::TooComplex(_) => "TOO_COMPLEX",
             Error::Cursor { code, .. } => code,

@@ -19,6 +19,11 @@ impl Secret {
         Secret(text)
     }
 
+    /// The secret's text.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// The secret's bytes.
     pub fn bytes(&self) -> &[u8] {
         self.0.as_bytes()

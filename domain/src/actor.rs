@@ -1,5 +1,7 @@
 //! Who asks, and which orders that person's memberships reach.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -36,6 +38,25 @@ pub struct Person {
     pub id: UserId,
     /// What it is a member of.
     pub memberships: Vec<Membership>,
+    /// The only actions that it may take, for a service token: it writes nothing else.
+    pub only: Option<Arc<BTreeSet<String>>>,
+}
+
+/// What somebody may do on one order: roles open rows of its workflow, a service token's actions narrow
+/// them.
+#[derive(Clone, Copy, Debug)]
+pub struct Rights<'a> {
+    /// The roles and relations held on the order.
+    pub standing: RoleSet,
+    /// The only actions that may be taken; any if none.
+    pub only: Option<&'a BTreeSet<String>>,
+}
+
+impl Rights<'_> {
+    /// Whether these rights open an action to whoever is in `by`.
+    pub fn open(self, action: &str, by: RoleSet) -> bool {
+        permission::covers(by, self.standing) && self.only.is_none_or(|only| only.contains(action))
+    }
 }
 
 /// The columns of an order that decide who is who on it.
@@ -133,6 +154,19 @@ impl Actor {
     /// deleted order exists for staff and administrators alone.
     pub fn standing(&self, parties: &Parties, deleted: bool) -> RoleSet {
         standing(&self.grants(), self.user(), parties, deleted)
+    }
+
+    /// The only actions that the actor may take; any if none.
+    pub fn only(&self) -> Option<&BTreeSet<String>> {
+        match self {
+            Actor::System => None,
+            Actor::User(person) => person.only.as_deref(),
+        }
+    }
+
+    /// The actor's standing on an order, and what narrows it.
+    pub fn rights(&self, parties: &Parties, deleted: bool) -> Rights<'_> {
+        Rights { standing: self.standing(parties, deleted), only: self.only() }
     }
 
     /// The roles the actor holds anywhere, for what concerns no single order.

@@ -100,6 +100,10 @@ typed_ids! {
     NoteId = "note";
     /// A person's role in an organisation.
     MembershipId = "membership";
+    /// A log-in and all that was renewed from it.
+    SessionId = "session";
+    /// A service token; the same UUID as its account's.
+    ServiceTokenId = "token";
 }
 
 /// Crockford's base 32, lower case, as TypeID demands.

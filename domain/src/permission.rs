@@ -219,12 +219,12 @@ pub const fn reads(audience: Audience) -> RoleSet {
 /// Whether the actor may place orders for this customer: its members, and whoever takes orders for
 /// the operator.
 pub fn may_place_for(actor: &Actor, customer: OrganizationId) -> bool {
-    places_for_anyone(actor) || actor.is_member(customer, BUYING)
+    places_for_anyone(actor) || (actor.only().is_none() && actor.is_member(customer, BUYING))
 }
 
 /// Whether the actor takes orders for any customer, new ones too.
 pub fn places_for_anyone(actor: &Actor) -> bool {
-    actor.roles().meets(DESK.union(RoleSet::of(&[System])))
+    actor.only().is_none() && actor.roles().meets(DESK.union(RoleSet::of(&[System])))
 }
 
 /// Whether the actor sees every organisation and account of the installation.
@@ -240,6 +240,45 @@ pub fn may_be_csr(actor: &Actor) -> bool {
 /// Whether the actor may hold an order as its delivery agent.
 pub fn may_be_agent(actor: &Actor) -> bool {
     actor.roles().has(Agent)
+}
+
+/// The providers whose service tokens somebody looks after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenScope {
+    /// Every provider's.
+    Every,
+    /// These providers'.
+    Of(Vec<OrganizationId>),
+}
+
+impl TokenScope {
+    /// Whether a provider is in it.
+    pub fn holds(&self, provider: OrganizationId) -> bool {
+        match self {
+            TokenScope::Every => true,
+            TokenScope::Of(providers) => providers.contains(&provider),
+        }
+    }
+}
+
+/// The providers whose service tokens the actor makes, lists and revokes: an administrator every
+/// provider's, a provider's owner its own. Nobody else any, and no service token: it would outlive itself.
+pub fn token_scope(actor: &Actor) -> Option<TokenScope> {
+    let Actor::User(person) = actor else { return None };
+    if person.only.is_some() {
+        return None;
+    }
+    if actor.roles().has(Admin) {
+        return Some(TokenScope::Every);
+    }
+    let owned = person.memberships.iter().filter(|membership| membership.role == Provider);
+    let owned: Vec<OrganizationId> = owned.map(|membership| membership.organization).collect();
+    (!owned.is_empty()).then_some(TokenScope::Of(owned))
+}
+
+/// Whether the actor gives out tokens that set somebody's password.
+pub fn may_reset_passwords(actor: &Actor) -> bool {
+    actor.only().is_none() && actor.roles().has(Admin)
 }
 
 /// Whether the actor works for the operator with full rights.

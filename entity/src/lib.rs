@@ -3,6 +3,7 @@
 //! Never a rule, a default or a hook: codes stay text here, and the tables are made by `migration`.
 
 pub mod attempt;
+pub mod credential;
 pub mod event;
 pub mod idempotency;
 pub mod invoice;
@@ -15,6 +16,8 @@ pub mod payment;
 pub mod product;
 pub mod refund;
 pub mod resource;
+pub mod service_token;
+pub mod session;
 pub mod setting;
 pub mod user;
 pub mod workflow;

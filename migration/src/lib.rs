@@ -8,6 +8,7 @@ mod m20261121_000003_orders;
 mod m20261121_000004_money;
 mod m20261121_000005_events;
 mod m20261121_000006_idempotency;
+mod m20261121_000007_sessions;
 mod shape;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_money::Migration),
             Box::new(m20261121_000005_events::Migration),
             Box::new(m20261121_000006_idempotency::Migration),
+            Box::new(m20261121_000007_sessions::Migration),
         ]
     }
 }

@@ -1,14 +1,9 @@
 //! Cursors of the live feed: positions, sealed. A bare number would tell every tenant how busy all
 //! the others are.
 
-use aes_gcm_siv::{
-    Aes256GcmSiv, KeyInit, Nonce,
-    aead::{Aead, generic_array::GenericArray},
-};
+use aes_gcm_siv::{Aes256GcmSiv, Nonce, aead::Aead};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::id::EventId;
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
 
 use crate::{
     error::{Error, Result},
@@ -17,43 +12,6 @@ use crate::{
         event::{self, Position},
     },
 };
-
-/// Keys derived from the server's secret, one per purpose.
-#[derive(Clone)]
-pub struct Keys {
-    cursor: [u8; 32],
-    idempotency: [u8; 32],
-}
-
-impl std::fmt::Debug for Keys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Keys(..)")
-    }
-}
-
-impl Keys {
-    /// Derives the keys.
-    pub fn derive(secret: &[u8]) -> Keys {
-        Keys { cursor: tag(secret, b"ordo cursor v1"), idempotency: tag(secret, b"ordo idempotency v1") }
-    }
-
-    /// What is stored of an input instead of the input.
-    pub fn fingerprint(&self, input: &[u8]) -> Vec<u8> {
-        tag(&self.idempotency, input).to_vec()
-    }
-
-    /// The sealer of cursors.
-    pub fn cursors(&self) -> Cursors {
-        Cursors(Aes256GcmSiv::new(GenericArray::from_slice(&self.cursor)))
-    }
-}
-
-fn tag(key: &[u8], message: &[u8]) -> [u8; 32] {
-    // HMAC takes keys of any length, so there is no error to handle.
-    let Ok(mut mac) = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key) else { return [0; 32] };
-    mac.update(message);
-    mac.finalize().into_bytes().into()
-}
 
 /// Seals positions and opens cursors.
 #[derive(Clone)]
@@ -80,6 +38,11 @@ const EXPIRED: Error = Error::Cursor {
 };
 
 impl Cursors {
+    /// Cursors sealed with this cipher.
+    pub(crate) fn new(cipher: Aes256GcmSiv) -> Cursors {
+        Cursors(cipher)
+    }
+
     /// The cursor of a position. The same position gives the same cursor: the cipher is safe without
     /// a fresh nonce, it only shows that two cursors are equal, which they may.
     pub fn seal(&self, position: Position) -> String {

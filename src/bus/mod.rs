@@ -5,5 +5,5 @@
 mod cursor;
 mod feed;
 
-pub use cursor::{Cursors, Keys};
+pub use cursor::Cursors;
 pub use feed::{Feed, Listener};

@@ -23,9 +23,10 @@ use ordo::{
     error::Error,
     graphql,
     http::{self, StartPage, auth::Auth},
+    keys::Keys,
     store::{Store, people},
     telemetry::{log, trace::Traces},
-    usecase,
+    usecase::{self, session::Signer},
 };
 use tokio::net::TcpListener;
 
@@ -98,6 +99,12 @@ enum Command {
         #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=8_784))]
         hours: u32,
     },
+    /// Print a token that sets an account's password, once; the bare token is the last line
+    PasswordReset {
+        /// The account's e-mail address
+        #[arg(long = "for", value_name = "EMAIL")]
+        who: String,
+    },
     /// Load the demo company into an empty database
     Demo,
     /// Print every setting and where it came from; secrets are named, never shown
@@ -154,6 +161,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
             let done = match command.unwrap_or(Command::Serve) {
                 Command::Migrate => migrate(&config).await,
                 Command::Token { who, hours } => token(&config, &who, hours).await,
+                Command::PasswordReset { who } => password_reset(&config, &who).await,
                 Command::Demo => demo(&config).await,
                 Command::Backup { file } => backup::run(&config, &file).await,
                 Command::Serve | Command::Schema | Command::Config | Command::Workflow(_) => {
@@ -197,10 +205,7 @@ async fn demo(config: &Config) -> Result<()> {
 
 async fn token(config: &Config, who: &str, hours: u32) -> Result<()> {
     let auth = auth(config, config.secret()?.bytes())?;
-    if config.sqlite_file().is_some_and(|file| !file.exists()) {
-        bail!("there is no database yet; run `ordo serve` or `ordo demo` first");
-    }
-    let store = open(config).await?;
+    let store = open_existing(config).await?;
     let token = issue(&store, &auth, who, hours).await?;
     let Some((name, token)) = token else {
         let roles: Vec<&str> = ROLES.iter().map(|role| role.name()).collect();
@@ -208,6 +213,23 @@ async fn token(config: &Config, who: &str, hours: u32) -> Result<()> {
     };
     store.close().await.map_err(plain)?;
     eprintln!("for {name}, valid for {hours} hours:");
+    print(&format!("{token}\n"))
+}
+
+async fn password_reset(config: &Config, email: &str) -> Result<()> {
+    let secret = config.secret()?;
+    if !auth(config, secret.bytes())?.issues() {
+        return Err(http::auth::NotAnIssuer.into());
+    }
+    let store = open_existing(config).await?;
+    let user = people::user_by_email(&store, email).await;
+    let user = user.map_err(plain).context("the account could not be read; was the database migrated?")?;
+    let Some(user) = user else { bail!("there is no account for `{email}`") };
+    let keys = Keys::derive(secret.bytes());
+    let given = usecase::session::reset_token(&store, &keys, user.id, Machine.now()).await;
+    let (token, _) = given.map_err(plain)?;
+    store.close().await.map_err(plain)?;
+    eprintln!("for {} <{}>, valid for an hour, in `passwordReset`:", user.name, user.email);
     print(&format!("{token}\n"))
 }
 
@@ -334,6 +356,14 @@ async fn open(config: &Config) -> Result<Store> {
     Store::open(&config.database_url, config.database_connections).await.map_err(|error| {
         config.fault("database_url", format_args!("cannot be opened: {:#}", plain(error))).into()
     })
+}
+
+/// The store of a database that is there: a command about accounts does not make an empty one.
+async fn open_existing(config: &Config) -> Result<Store> {
+    if config.sqlite_file().is_some_and(|file| !file.exists()) {
+        bail!("there is no database yet; run `ordo serve` or `ordo demo` first");
+    }
+    open(config).await
 }
 
 async fn start(store: Store, secret: &[u8]) -> Result<App> {

@@ -29,9 +29,18 @@ impl From<Error> for Failure {
             Error::LiveFilterUnsupported { field } => {
                 with_code(answer(&error)).extend_with(|_, e| e.set("argument", format!("where.{field}")))
             }
+            Error::RateLimited { retry_after } => {
+                let seconds = retry_after.as_secs_f64().ceil().max(1.0) as u64;
+                with_code(answer(&error)).extend_with(|_, e| e.set("retryAfter", seconds))
+            }
             Error::Refusal(_)
             | Error::IdempotencyMismatch
             | Error::Unauthenticated
+            | Error::Forbidden
+            | Error::InvalidCredentials
+            | Error::SessionEnded
+            | Error::InvalidToken
+            | Error::LoginElsewhere
             | Error::TooComplex(_)
             | Error::Cursor { .. } => with_code(answer(&error)),
         })

@@ -2,7 +2,9 @@
 //! It may use use cases, the store's reads (with the viewer's grants), and the bus for subscriptions.
 //! What never happens here: SQL, transactions, rules, a query per row.
 
+mod account;
 mod at_hand;
+mod expected;
 mod failure;
 mod node;
 mod order;
@@ -15,13 +17,15 @@ mod siblings;
 mod viewer;
 mod workflow;
 
+use std::sync::Arc;
+
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions};
 
 pub use failure::{Failure, Result};
 pub use order::{ClientIp, ResumeAfter};
 pub use viewer::Session;
 
-use crate::app::App;
+use crate::{app::App, usecase::session::Signer};
 
 /// Everything that can be read.
 #[derive(Debug, Default, MergedObject)]
@@ -33,11 +37,19 @@ pub struct Query(
     people::OrganizationQuery,
     workflow::WorkflowQuery,
     settings::SettingsQuery,
+    account::ServiceTokenQuery,
 );
 
 /// Everything that can be changed.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(order::PlaceMutation, order::ActionMutation, order::DeskMutation);
+pub struct Mutation(
+    order::PlaceMutation,
+    order::ActionMutation,
+    order::DeskMutation,
+    account::SessionMutation,
+    account::PasswordMutation,
+    account::ServiceTokenMutation,
+);
 
 /// Everything that can be watched.
 #[derive(Debug, Default, MergedSubscription)]
@@ -55,16 +67,18 @@ const MAX_ALIASES: usize = 100;
 /// The most directives on one field.
 const MAX_DIRECTIVES: usize = 10;
 
-/// The schema over a running application.
-pub fn schema(app: App) -> Schema {
+/// The schema over a running application, with whoever signs the tokens of those who log in.
+pub fn schema(app: App, signer: Arc<dyn Signer>) -> Schema {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .register_output_type::<node::Node>()
         .register_output_type::<order::OrderError>()
+        .register_output_type::<account::AccountError>()
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_COMPLEXITY)
         .limit_aliases(MAX_ALIASES)
         .limit_directives(MAX_DIRECTIVES)
         .data(app.keys.cursors())
+        .data(signer)
         .data(app)
         .finish()
 }
@@ -74,6 +88,7 @@ pub fn sdl() -> String {
     let schema = Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .register_output_type::<node::Node>()
         .register_output_type::<order::OrderError>()
+        .register_output_type::<account::AccountError>()
         .finish();
     let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
     schema.sdl_with_options(options)

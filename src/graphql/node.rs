@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use async_graphql::{Context, ID, Interface, Object};
-use domain::id::{OrderId, OrganizationId, ProductId, TypedId, UserId};
+use domain::id::{OrderId, OrganizationId, ProductId, ServiceTokenId, TypedId, UserId};
 
 use super::{
+    account::ServiceToken,
     failure::Result,
     order::Order,
     paging::cost,
@@ -31,6 +32,8 @@ pub enum Node {
     Organization(Organization),
     /// A person with an account.
     User(User),
+    /// The token of a machine.
+    ServiceToken(ServiceToken),
 }
 
 /// The most ids that `nodes` takes.
@@ -72,6 +75,7 @@ enum Wanted {
     Product(ProductId),
     Organization(OrganizationId),
     User(UserId),
+    ServiceToken(ServiceTokenId),
 }
 
 fn read(id: &ID) -> std::result::Result<Wanted, Error> {
@@ -82,7 +86,8 @@ fn read(id: &ID) -> std::result::Result<Wanted, Error> {
         ProductId::PREFIX => id.parse().map(Wanted::Product).map_err(error),
         OrganizationId::PREFIX => id.parse().map(Wanted::Organization).map_err(error),
         UserId::PREFIX => id.parse().map(Wanted::User).map_err(error),
-        _ => Err(Error::bad_input("id", "an id begins with order_, product_, org_ or user_")),
+        ServiceTokenId::PREFIX => id.parse().map(Wanted::ServiceToken).map_err(error),
+        _ => Err(Error::bad_input("id", "an id begins with order_, product_, org_, user_ or token_")),
     }
 }
 
@@ -113,6 +118,11 @@ async fn find(ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
     let ids: Vec<_> =
         wanted.iter().filter_map(|w| if let Wanted::User(id) = w { Some(*id) } else { None }).collect();
     let users = people::users(store, &ids).await?;
+    let ids: Vec<_> = wanted
+        .iter()
+        .filter_map(|w| if let Wanted::ServiceToken(id) = w { Some(*id) } else { None })
+        .collect();
+    let tokens = ServiceToken::by_ids(store, actor, &ids).await?;
     let everybody = domain::permission::sees_everybody(actor);
     Ok(wanted
         .into_iter()
@@ -130,6 +140,7 @@ async fn find(ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
                 let found = users.get(&id).filter(|found| everybody || actor.user() == Some(found.id));
                 found.cloned().map(|found| User::from(found).into())
             }
+            Wanted::ServiceToken(id) => tokens.get(&id).cloned().map(Node::from),
         })
         .collect())
 }

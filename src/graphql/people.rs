@@ -110,11 +110,28 @@ impl Plain for Organization {
 
 /// Somebody with an account.
 #[derive(Clone, Debug)]
-pub struct User(pub Arc<people::User>);
+pub struct User {
+    account: Arc<people::User>,
+    /// Whether it is who asks, known without a token: whoever has just logged in carries none yet.
+    own: bool,
+}
+
+impl User {
+    /// The one who asks.
+    pub fn own(user: people::User) -> User {
+        User { account: Arc::new(user), own: true }
+    }
+}
+
+impl From<Arc<people::User>> for User {
+    fn from(account: Arc<people::User>) -> User {
+        User { account, own: false }
+    }
+}
 
 impl From<people::User> for User {
     fn from(user: people::User) -> User {
-        User(Arc::new(user))
+        Arc::new(user).into()
     }
 }
 
@@ -123,19 +140,19 @@ impl From<people::User> for User {
 impl User {
     /// Its id.
     pub async fn id(&self) -> ID {
-        self.0.id.to_string().into()
+        self.account.id.to_string().into()
     }
 
     /// The name.
     async fn name(&self) -> &str {
-        &self.0.name
+        &self.account.name
     }
 
     /// The e-mail address; for the operator and the person.
     async fn email(&self, ctx: &Context<'_>) -> Option<&str> {
-        let actor = session(ctx).ok()?.actor();
-        let inside = permission::sees_everybody(actor) || actor.user() == Some(self.0.id);
-        Some(self.0.email.as_str()).filter(|_| inside)
+        let seen_by = |actor| permission::sees_everybody(actor) || actor.user() == Some(self.account.id);
+        let inside = self.own || session(ctx).is_ok_and(|session| seen_by(session.actor()));
+        Some(self.account.email.as_str()).filter(|_| inside)
     }
 }
 

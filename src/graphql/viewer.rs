@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::Utc;
 use domain::{
     actor::{Actor, Grant, Parties, standing},
+    id::SessionId,
     role::RoleSet,
 };
 
@@ -26,14 +27,20 @@ use crate::{
 pub struct Session {
     actor: Arc<Actor>,
     grants: Arc<Vec<Grant>>,
+    id: Option<SessionId>,
     expires_at: chrono::DateTime<Utc>,
 }
 
 impl Session {
-    /// A session of this actor, until its token expires.
-    pub fn new(actor: Actor, expires_at: chrono::DateTime<Utc>) -> Session {
+    /// A session of this actor, until its token expires. One that began with a log-in has an id.
+    pub fn new(actor: Actor, id: Option<SessionId>, expires_at: chrono::DateTime<Utc>) -> Session {
         let grants = Arc::new(actor.grants());
-        Session { actor: Arc::new(actor), grants, expires_at }
+        Session { actor: Arc::new(actor), grants, id, expires_at }
+    }
+
+    /// Its id, for one that began with a log-in.
+    pub fn id(&self) -> Option<SessionId> {
+        self.id
     }
 
     /// The actor.
@@ -67,7 +74,7 @@ pub fn session<'a>(ctx: &Context<'a>) -> Result<&'a Session> {
 
 /// Who is asking, and where they are members.
 #[derive(Clone, Debug)]
-pub struct Viewer(Session);
+pub struct Viewer(pub(super) Session);
 
 /// A role in an organisation.
 #[derive(Clone, Debug, SimpleObject)]
@@ -88,7 +95,7 @@ impl Viewer {
     async fn user(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
         let id = self.0.actor().user()?;
         let users = people::users(&ctx.data_unchecked::<App>().store, &[id]).await;
-        users.map(|mut users| users.remove(&id).map(User::from)).map_err(Failure::from).transpose()
+        users.map(|mut users| users.remove(&id).map(User::own)).map_err(Failure::from).transpose()
     }
 
     /// What the viewer is a member of.

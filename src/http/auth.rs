@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::id::UserId;
+use domain::id::{SessionId, UserId};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto::rust_crypto, decode, encode,
 };
@@ -14,11 +14,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::{
+    error::Error,
+    keys::Keys,
+    usecase::session::{Service, Signer},
+};
+
 /// How far clocks may differ.
 pub(super) const LEEWAY: TimeDelta = TimeDelta::seconds(30);
 /// Verified tokens that are remembered, and for how long at most.
 const REMEMBERED: u64 = 10_000;
 const REMEMBERED_FOR: Duration = Duration::from_secs(3_600);
+/// The last second that every clock and client can write, since 1970.
+const YEAR_9999: i64 = 253_402_300_799;
 /// Longer tokens are not looked at.
 const LONGEST: usize = 8_192;
 
@@ -37,8 +45,8 @@ pub enum Denied {
     /// Its time has not begun.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// Its account is gone or disabled.
-    #[error("the token's account does not exist or is disabled")]
+    /// Its account is gone or disabled, its session has been ended, or it was revoked.
+    #[error("the token's account does not exist or is disabled, or the token was revoked")]
     NoAccount,
 }
 
@@ -66,6 +74,8 @@ pub struct NotAnIssuer;
 pub struct Verified {
     /// Whose it is.
     pub user: UserId,
+    /// The session that it belongs to, if it does.
+    pub session: Option<SessionId>,
     /// Until when it counts.
     pub expires_at: DateTime<Utc>,
 }
@@ -79,11 +89,13 @@ struct Claims {
     aud: Value,
     exp: Value,
     nbf: Value,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    sid: Value,
 }
 
-/// Verifies tokens, and issues them where the key allows.
+/// Verifies tokens, and issues them where the key allows. With the server's keys it knows service tokens.
 #[derive(Clone)]
-pub struct Auth(Arc<Inner>);
+pub struct Auth(Arc<Inner>, Option<Keys>);
 
 struct Inner {
     verifying: DecodingKey,
@@ -134,7 +146,12 @@ impl Auth {
         validation.validate_nbf = false;
         let verified = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build();
         let (issuer, audience) = (issuer.to_owned(), audience.to_owned());
-        Auth(Arc::new(Inner { verifying, signing, validation, issuer, audience, verified }))
+        Auth(Arc::new(Inner { verifying, signing, validation, issuer, audience, verified }), None)
+    }
+
+    /// The same, knowing the service tokens that were sealed with these keys.
+    pub fn knowing(self, keys: Keys) -> Auth {
+        Auth(self.0, Some(keys))
     }
 
     /// A token for this account, from now on. Roles are not in it: they are read on every request.
@@ -147,6 +164,16 @@ impl Auth {
         now: DateTime<Utc>,
         expires_at: DateTime<Utc>,
     ) -> Result<String, NotAnIssuer> {
+        self.issue_within(user, None, now, expires_at)
+    }
+
+    fn issue_within(
+        &self,
+        user: UserId,
+        session: Option<SessionId>,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<String, NotAnIssuer> {
         let signing = self.0.signing.as_ref().ok_or(NotAnIssuer)?;
         let claims = Claims {
             sub: user.to_string().into(),
@@ -154,6 +181,7 @@ impl Auth {
             aud: self.0.audience.clone().into(),
             exp: expires_at.timestamp().into(),
             nbf: now.timestamp().into(),
+            sid: session.map_or(Value::Null, |session| session.to_string().into()),
         };
         encode(&Header::new(Algorithm::HS256), &claims, signing).map_err(|_| NotAnIssuer)
     }
@@ -193,6 +221,9 @@ impl Auth {
         if token.len() > LONGEST {
             return Err(Denied::Malformed);
         }
+        if token.starts_with(Service::PREFIX) {
+            return self.service(token, now);
+        }
         let key: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         if let Some(verified) = self.0.verified.get(&key) {
             return in_time(verified, now);
@@ -205,9 +236,42 @@ impl Auth {
         if starts_at > now + LEEWAY {
             return Err(Denied::NotYetValid);
         }
-        let verified = in_time(Verified { user, expires_at }, now)?;
+        let session = self.session(&claims.sid)?;
+        let verified = in_time(Verified { user, session, expires_at }, now)?;
         self.0.verified.insert(key, verified);
         Ok(verified)
+    }
+
+    /// The session that a token names. In somebody else's tokens `sid` is somebody else's.
+    fn session(&self, sid: &Value) -> Result<Option<SessionId>, Denied> {
+        if self.0.signing.is_none() || sid.is_null() {
+            return Ok(None);
+        }
+        sid.as_str().and_then(|id| id.parse().ok()).map(Some).ok_or(Denied::Forged)
+    }
+
+    /// A service token: no signature to check but the server's own seal.
+    fn service(&self, token: &str, now: DateTime<Utc>) -> Result<Verified, Denied> {
+        let keys = self.1.as_ref().ok_or(Denied::Forged)?;
+        let Service { user, expires_at } = Service::open(keys, token).ok_or(Denied::Forged)?;
+        let expires_at = expires_at.or(DateTime::from_timestamp(YEAR_9999, 0)).ok_or(Denied::Forged)?;
+        in_time(Verified { user, session: None, expires_at }, now)
+    }
+}
+
+impl Signer for Auth {
+    fn issues(&self) -> bool {
+        self.0.signing.is_some()
+    }
+
+    fn sign(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> crate::error::Result<String> {
+        self.issue_within(user, Some(session), now, expires_at).map_err(|NotAnIssuer| Error::LoginElsewhere)
     }
 }
 
@@ -218,7 +282,6 @@ fn in_time(verified: Verified, now: DateTime<Utc>) -> Result<Verified, Denied> {
 /// Seconds since 1970, a fraction cut off. Not in the last years that a date can name, so that adding
 /// the leeway cannot overflow.
 fn moment(number: &Value) -> Option<DateTime<Utc>> {
-    const YEAR_9999: i64 = 253_402_300_799;
     let whole = number.as_i64().or_else(|| number.as_f64().map(|fraction| fraction as i64))?;
     DateTime::from_timestamp(whole.clamp(0, YEAR_9999), 0)
 }

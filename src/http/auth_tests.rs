@@ -42,7 +42,7 @@ fn a_token_that_was_issued_is_verified_and_remembered_until_it_expires() {
     let auth = auth();
     let expires_at = now() + TimeDelta::minutes(5);
     let token = auth.issue(user(), now(), expires_at).unwrap();
-    let verified = Verified { user: user(), expires_at };
+    let verified = Verified { user: user(), session: None, expires_at };
     assert_eq!(auth.verify(&token, now()), Ok(verified));
     assert_eq!(auth.0.verified.iter().count(), 1);
     assert_eq!(auth.verify(&token, expires_at + TimeDelta::seconds(29)), Ok(verified));
@@ -241,4 +241,44 @@ fn a_key_that_will_not_do_is_refused_at_the_start() {
     assert_eq!(refused(keys::RSA_SHORT), KeyError::Weak);
     assert_eq!(refused("hello"), KeyError::Unknown);
     assert_eq!(refused(""), KeyError::Unknown);
+}
+
+#[test]
+fn a_session_is_in_the_token_and_counts_where_the_server_signs_alone() {
+    let session = SessionId(uuid::Uuid::from_u128(9));
+    let expires_at = now() + TimeDelta::minutes(5);
+    let token = auth().sign(user(), session, now(), expires_at).unwrap();
+    assert_eq!(verdict(&token), Ok(Verified { user: user(), session: Some(session), expires_at }));
+    assert_eq!(verdict(&with("sid", session.to_string().into())).unwrap().session, Some(session));
+    for sid in [json!("nonsense"), json!(user().to_string()), json!(7), json!([])] {
+        assert_eq!(verdict(&with("sid", sid.clone())), Err(Denied::Forged), "{sid}");
+    }
+    let elsewhere = Auth::with_public_key(keys::ED, "ordo", "ordo").unwrap();
+    assert!(!elsewhere.issues());
+    let signed = elsewhere.sign(user(), session, now(), expires_at);
+    assert!(matches!(signed, Err(Error::LoginElsewhere)));
+    let private = EncodingKey::from_ed_pem(keys::ED_PRIVATE.as_bytes()).unwrap();
+    for sid in ["b7e2d1", &session.to_string()] {
+        let mut claims = claims();
+        claims["sid"] = sid.into();
+        let token = encode(&Header::new(Algorithm::EdDSA), &claims, &private).unwrap();
+        assert_eq!(elsewhere.verify(&token, now()).unwrap().session, None, "{sid} is theirs");
+    }
+}
+
+#[test]
+fn a_service_token_counts_until_its_end_where_its_seal_is_known() {
+    let keys = Keys::derive(SECRET);
+    let expires_at = now() + TimeDelta::minutes(5);
+    let token = Service { user: user(), expires_at: Some(expires_at) }.seal(&keys);
+    let knowing = auth().knowing(keys.clone());
+    let verified = Verified { user: user(), session: None, expires_at };
+    assert_eq!(knowing.verify(&token, now()), Ok(verified));
+    assert_eq!(knowing.credentials(&format!("Bearer {token}"), now()), Ok(verified));
+    assert_eq!(knowing.verify(&token, expires_at + LEEWAY), Err(Denied::Expired));
+    assert_eq!(verdict(&token), Err(Denied::Forged));
+    let other = auth().knowing(Keys::derive(b"another secret"));
+    assert_eq!(other.verify(&token, now()), Err(Denied::Forged));
+    let endless = Service { user: user(), expires_at: None }.seal(&keys);
+    assert!(knowing.verify(&endless, now() + TimeDelta::days(365_000)).is_ok());
 }

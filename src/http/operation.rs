@@ -32,7 +32,7 @@ use crate::{
     error::Error,
     graphql::{ClientIp, ResumeAfter, Schema, Session, schema},
     telemetry::{Kind, metrics, request::carried, trace},
-    usecase,
+    usecase::{self, session::Attempts},
 };
 
 /// What runs operations. Cheap to clone.
@@ -106,7 +106,8 @@ impl Refused {
 impl Operations {
     /// Over an application, with these settings.
     pub(super) fn new(app: App, auth: Auth, settings: Settings) -> Operations {
-        let schema = schema(app.clone());
+        let auth = auth.knowing(app.keys.clone());
+        let schema = schema(app.clone(), Arc::new(auth.clone()));
         let Settings { introspection, trusted, only_trusted, operation_time: time, proxies, limits, .. } =
             settings;
         let documents = Documents::new(Texts::new(trusted, only_trusted));
@@ -231,7 +232,7 @@ impl Operations {
 
     /// Gives the request its session, the account's memberships as they are now, if it may begin at all.
     async fn admit(&self, prepared: Prepared, caller: Caller, app: &App) -> Result<Request, Refused> {
-        let Prepared { mut request, introspects, .. } = prepared;
+        let Prepared { mut request, kind, introspects, .. } = prepared;
         let Caller { who, address, resume } = caller;
         let session = match who {
             // A socket may outlive its token by a moment.
@@ -245,6 +246,10 @@ impl Operations {
             self.may_introspect(session.as_ref())?;
         }
         request = request.data(ClientIp(address.to_string()));
+        if kind == Some(OperationType::Mutation) {
+            let attempts: Arc<dyn Attempts> = Arc::new(Doorkeeper { operations: self.clone(), address });
+            request = request.data(attempts);
+        }
         if let Some(cursor) = resume {
             request = request.data(ResumeAfter(cursor));
         }
@@ -274,6 +279,19 @@ impl Operations {
     }
 }
 
+/// Counts attempts at passwords from one address.
+struct Doorkeeper {
+    operations: Operations,
+    address: IpAddr,
+}
+
+impl Attempts for Doorkeeper {
+    fn admit(&self, email: &str) -> crate::error::Result<()> {
+        let admitted = self.operations.limiter().login(self.address, email);
+        admitted.map_err(|refused| Error::RateLimited { retry_after: refused.retry_after })
+    }
+}
+
 /// The answer to too much. The wait is told to whoever reads codes, and in the header `Retry-After`.
 pub(super) fn too_much(refused: &limit::Refused) -> Response {
     let mut error = fault::error("RATE_LIMITED", refused.to_string());
@@ -282,8 +300,8 @@ pub(super) fn too_much(refused: &limit::Refused) -> Response {
 }
 
 async fn session(app: &App, who: Verified) -> Result<Session, Refused> {
-    match usecase::session::actor(app, who.user).await {
-        Ok(actor) => Ok(Session::new(actor, who.expires_at)),
+    match usecase::session::actor(app, who.user, who.session).await {
+        Ok(actor) => Ok(Session::new(actor, who.session, who.expires_at)),
         Err(Error::Unauthenticated) => Err(Refused::Denied(Denied::NoAccount)),
         Err(error) => Err(Refused::broken(&format!("memberships could not be read: {error:?}"))),
     }

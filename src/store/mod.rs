@@ -15,6 +15,8 @@ pub mod people;
 mod reader;
 mod save;
 pub mod scope;
+pub mod service_token;
+pub mod session;
 pub mod settings;
 mod sql;
 pub mod workflow;

@@ -1,11 +1,14 @@
 //! Organisations, accounts and memberships.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use domain::{
     actor::{Membership, Person},
-    id::{MembershipId, OrganizationId, ProductId, UserId},
+    id::{MembershipId, OrganizationId, ProductId, SessionId, UserId},
     role::Role,
 };
 use entity::{membership, organization, user};
@@ -84,22 +87,47 @@ pub struct User {
     pub name: String,
 }
 
-/// An account with its memberships; none when it does not exist or is disabled.
+/// An account with its memberships, and what narrows it; none when it does not exist, is disabled, or is a
+/// service token that was revoked.
 ///
 /// # Errors
 /// The database's.
 pub async fn person(from: &impl Reads, id: UserId) -> Result<Option<Person>> {
+    person_within(from, id, None).await
+}
+
+/// An account as [`person`] reads it, in the same statement; none, too, when the session is not its own or
+/// has been ended.
+///
+/// # Errors
+/// The database's.
+pub async fn person_within(
+    from: &impl Reads,
+    id: UserId,
+    session: Option<SessionId>,
+) -> Result<Option<Person>> {
     let mut sql = Sql::new(
         from.db(),
-        "SELECT m.organization_id, m.role, m.offering_ids FROM users u \
-         LEFT JOIN memberships m ON m.user_id = u.id WHERE u.disabled_at IS NULL AND u.id = ",
+        "SELECT t.actions, m.organization_id, m.role, m.offering_ids FROM users u \
+         LEFT JOIN memberships m ON m.user_id = u.id LEFT JOIN service_tokens t ON t.user_id = u.id \
+         WHERE u.disabled_at IS NULL AND t.revoked_at IS NULL AND u.id = ",
     );
     sql.bind(id.0);
-    let rows = sql.all(from.db(), read_membership).await?;
+    if let Some(session) = session {
+        sql.push(" AND EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id AND s.revoked_at IS NULL");
+        sql.push(" AND s.id = ").bind(session.0).push(")");
+    }
+    let mut only: Option<BTreeSet<String>> = None;
+    let read = |row: &mut Row<'_>| {
+        only = row.maybe_json()?;
+        read_membership(row)
+    };
+    let rows = sql.all(from.db(), read).await?;
     if rows.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Person { id, memberships: rows.into_iter().flatten().collect() }))
+    let memberships = rows.into_iter().flatten().collect();
+    Ok(Some(Person { id, memberships, only: only.map(Arc::new) }))
 }
 
 /// None for an account without memberships.
@@ -130,17 +158,21 @@ pub async fn users(from: &impl Reads, ids: &[UserId]) -> Result<HashMap<UserId, 
     Ok(users.into_iter().map(|user| (user.id, user)).collect())
 }
 
-/// The account with this e-mail address.
+/// What is no machine's: those have a token of their own, which says until when.
+const PERSON: &str = " AND u.disabled_at IS NULL AND NOT EXISTS \
+    (SELECT 1 FROM service_tokens t WHERE t.user_id = u.id)";
+
+/// The account with this e-mail address, if it is a person's.
 ///
 /// # Errors
 /// The database's.
 pub async fn user_by_email(from: &impl Reads, email: &str) -> Result<Option<User>> {
-    let mut sql = Sql::new(from.db(), "SELECT id, email, name FROM users WHERE email = ");
-    sql.bind(email).push(" AND disabled_at IS NULL");
+    let mut sql = Sql::new(from.db(), "SELECT u.id, u.email, u.name FROM users u WHERE u.email = ");
+    sql.bind(email).push(PERSON);
     sql.one(from.db(), read_user).await
 }
 
-/// The first account with this role, for tokens made on the command line.
+/// The first person with this role, for tokens made on the command line.
 ///
 /// # Errors
 /// The database's.
@@ -148,9 +180,9 @@ pub async fn user_by_role(from: &impl Reads, role: Role) -> Result<Option<User>>
     let mut sql = Sql::new(
         from.db(),
         "SELECT u.id, u.email, u.name FROM users u JOIN memberships m ON m.user_id = u.id \
-         WHERE u.disabled_at IS NULL AND m.role = ",
+         WHERE m.role = ",
     );
-    sql.bind(role.name().to_ascii_uppercase()).push(" ORDER BY u.id LIMIT 1");
+    sql.bind(role.name().to_ascii_uppercase()).push(PERSON).push(" ORDER BY u.id LIMIT 1");
     sql.one(from.db(), read_user).await
 }
 

@@ -4,4 +4,5 @@
 
 pub mod demo;
 pub mod order;
+pub mod service_token;
 pub mod session;

@@ -79,7 +79,7 @@ fn forged(app: &App) -> Vec<(String, String)> {
 }
 
 /// What a socket comes to: `ack`, the code of an error, or how it was closed.
-async fn socket(app: &App, header: Option<&str>, payload: Option<Value>) -> String {
+pub async fn socket(app: &App, header: Option<&str>, payload: Option<Value>) -> String {
     let address = format!("{}/graphql", app.url.replacen("http", "ws", 1));
     let mut request = address.into_client_request().unwrap();
     request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());

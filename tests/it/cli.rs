@@ -18,6 +18,7 @@ use tokio::{
 use crate::{
     harness::{Client, Database},
     postgres,
+    session::send,
 };
 
 /// How long the program may take for anything.
@@ -262,7 +263,18 @@ async fn migrate_demo_and_token_work_on_the_database_that_is_named() {
     }
     assert_eq!(people[0]["viewer"]["user"]["email"], email);
     assert_eq!(people[0], people[1]);
+    let token = printed(with(&["password-reset", "--for", email])).await;
+    let nobody = Client::new(&server.url, None);
+    let input = json!({ "token": token.trim(), "new": "correct horse battery" });
+    let reset = send(&nobody, "passwordReset", input).await;
+    assert_eq!(reset.body["data"]["passwordReset"]["errors"], json!([]), "{:#}", reset.body);
+    let input = json!({ "email": email, "password": "correct horse battery" });
+    let login = send(&nobody, "login", input).await;
+    assert_eq!(login.body["data"]["login"]["session"]["viewer"]["user"]["email"], email);
     server.stop().await;
+    let output = run(with(&["password-reset", "--for", "nobody@x"])).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("there is no account for `nobody@x`"));
     for who in ["nobody@x", "chief", ""] {
         let output = run(with(&["token", "--as", who])).await;
         let said = text(&output.stderr);

@@ -7,7 +7,7 @@ use std::sync::{
 
 use async_graphql::{Request, Variables};
 use chrono::TimeDelta;
-use ordo::{app::World, graphql::Session, store::Store};
+use ordo::{app::World, graphql::Session, http::auth::Auth, store::Store};
 use serde_json::{Value, json};
 
 use crate::harness::{App, SECRET};
@@ -62,9 +62,14 @@ impl Quiet {
         let mut store = Store::open(&app.database_url, 4).await.expect("the store opens");
         store.count_statements(statements.clone());
         let inner = ordo::app::App::start(store, SECRET, app.world.clone()).await.expect("a server");
-        let actor = ordo::usecase::session::actor(&inner, app.company.staff.id).await.expect("an actor");
-        let session = Session::new(actor, app.world.now() + TimeDelta::hours(1));
-        Quiet { schema: ordo::graphql::schema(inner), session, statements }
+        let actor =
+            ordo::usecase::session::actor(&inner, app.company.staff.id, None).await.expect("an actor");
+        let session = Session::new(actor, None, app.world.now() + TimeDelta::hours(1));
+        Quiet {
+            schema: ordo::graphql::schema(inner, Arc::new(Auth::with_secret(SECRET, "ordo", "ordo"))),
+            session,
+            statements,
+        }
     }
 
     /// A page, and what it cost.

@@ -2,9 +2,9 @@
 
 use super::guard::Subject;
 use crate::{
-    permission::{Field, covers},
+    actor::Rights,
+    permission::Field,
     refusal::{Block, Refusal},
-    role::RoleSet,
     workflow::{Category, Definition, Effect, Guard, Need, Target, Transition},
 };
 
@@ -42,12 +42,12 @@ pub(super) fn select<'w>(
     workflow: &'w Definition,
     subject: Subject<'_>,
     action: &str,
-    standing: RoleSet,
+    rights: Rights<'_>,
 ) -> Result<&'w Transition, Miss> {
     let mut miss = Miss::Unknown;
     let single = |row: &&Transition| !row.bulk_only && row.to != Target::Gone;
     for row in workflow.rows(action, &subject.head.status).filter(single) {
-        if !covers(row.by, standing) {
+        if !rights.open(action, row.by) {
             if miss == Miss::Unknown {
                 miss = Miss::Role;
             }
@@ -72,11 +72,11 @@ pub(super) fn keeps_payments(
     cancels && subject.head.paid > 0 && !row.effects.contains(&Effect::RefundPayments)
 }
 
-/// What somebody with this standing may do to the order now, in the workflow's order.
+/// What somebody with these rights may do to the order now, in the workflow's order.
 pub fn available_actions(
     workflow: &Definition,
     subject: Subject<'_>,
-    standing: RoleSet,
+    rights: Rights<'_>,
 ) -> Vec<AvailableAction> {
     if subject.head.deleted_at.is_some() {
         return Vec::new();
@@ -84,7 +84,7 @@ pub fn available_actions(
     workflow
         .actions_from(&subject.head.status)
         .into_iter()
-        .filter_map(|action| offer(workflow, subject, action, standing))
+        .filter_map(|action| offer(workflow, subject, action, rights))
         .collect()
 }
 
@@ -92,9 +92,9 @@ fn offer(
     workflow: &Definition,
     subject: Subject<'_>,
     action: &str,
-    standing: RoleSet,
+    rights: Rights<'_>,
 ) -> Option<AvailableAction> {
-    let (row, mut blocked_by) = match select(workflow, subject, action, standing) {
+    let (row, mut blocked_by) = match select(workflow, subject, action, rights) {
         Ok(row) => (row, None),
         Err(Miss::Guard(guard)) => {
             let mut rows = workflow.rows(action, &subject.head.status);
@@ -110,7 +110,7 @@ fn offer(
         blocked_by = Some(Block::UnrefundedPayment);
     }
     let to = to.map(|code| match workflow.status(&code) {
-        Some(status) if !Field::InternalStatus.shows(standing) => status.public_code().to_owned(),
+        Some(status) if !Field::InternalStatus.shows(rights.standing) => status.public_code().to_owned(),
         _ => code,
     });
     let needs = row.needs.clone();
@@ -119,8 +119,8 @@ fn offer(
 }
 
 /// The names of what is open and not blocked, for refusals.
-pub(super) fn open_actions(workflow: &Definition, subject: Subject<'_>, standing: RoleSet) -> Vec<String> {
-    available_actions(workflow, subject, standing)
+pub(super) fn open_actions(workflow: &Definition, subject: Subject<'_>, rights: Rights<'_>) -> Vec<String> {
+    available_actions(workflow, subject, rights)
         .into_iter()
         .filter(|offer| offer.blocked_by.is_none())
         .map(|offer| offer.action)
@@ -132,17 +132,17 @@ pub(super) fn refuse(
     workflow: &Definition,
     subject: Subject<'_>,
     action: &str,
-    standing: RoleSet,
+    rights: Rights<'_>,
     miss: Miss,
 ) -> Refusal {
-    let allowed = || open_actions(workflow, subject, standing);
+    let allowed = || open_actions(workflow, subject, rights);
     match miss {
         Miss::Guard(guard) => Refusal::GuardFailed(Block::Guard(guard)),
         Miss::Role => Refusal::NotPermitted { action: action.to_owned(), allowed: allowed() },
         Miss::Unknown => {
             let status = workflow.status(&subject.head.status);
             let from = match status {
-                Some(status) if !Field::InternalStatus.shows(standing) => status.public_code(),
+                Some(status) if !Field::InternalStatus.shows(rights.standing) => status.public_code(),
                 _ => &subject.head.status,
             };
             Refusal::IllegalTransition {

@@ -10,7 +10,7 @@ use super::{
     guard::Subject,
 };
 use crate::{
-    actor::Actor,
+    actor::{Actor, Rights},
     event::{Audience, Detail, EventKind},
     id::UserId,
     mint::Mint,
@@ -18,7 +18,6 @@ use crate::{
     order::{Assignee, PaymentMethod, command::Failure},
     permission::{self, Operation, covers},
     refusal::{Block, Refusal},
-    role::RoleSet,
     workflow::{self, Category, Definition, Need, Status, Target},
 };
 
@@ -44,15 +43,15 @@ pub fn decide(
     mint: &mut Mint,
 ) -> Result<Decision, Refusal> {
     let deleted = order.head.deleted_at.is_some();
-    let standing = setting.actor.standing(&order.head.parties, deleted);
-    if standing.is_empty() {
+    let rights = setting.actor.rights(&order.head.parties, deleted);
+    if rights.standing.is_empty() {
         return Err(Refusal::NotFound { what: "order" });
     }
     if deleted {
         return Err(Refusal::GuardFailed(Block::Deleted));
     }
     let mut working = Working::on(order, setting.workflow, mint);
-    let cx = Cx { setting, standing };
+    let cx = Cx { setting, rights };
     match command {
         Command::Transition(transition) => cx.transition(&mut working, transition)?,
         Command::AssignCsr(to) => cx.assign_csr(&mut working, to.as_ref())?,
@@ -94,7 +93,7 @@ pub(super) fn run_automatic(working: &mut Working<'_>, facts: &Facts) -> Result<
 
 struct Cx<'a> {
     setting: Setting<'a>,
-    standing: RoleSet,
+    rights: Rights<'a>,
 }
 
 impl Cx<'_> {
@@ -106,8 +105,8 @@ impl Cx<'_> {
         let Setting { workflow, facts, .. } = self.setting;
         let Order { head, items, .. } = &working.order;
         let subject = Subject { head, items, facts };
-        let row = select(workflow, subject, &input.action, self.standing)
-            .map_err(|miss| refuse(workflow, subject, &input.action, self.standing, miss))?;
+        let row = select(workflow, subject, &input.action, self.rights)
+            .map_err(|miss| refuse(workflow, subject, &input.action, self.rights, miss))?;
         check_items(&working.order, row, input)?;
         let to = self.destination(subject, &working.order, row, input)?;
         let mut needs = row.needs.clone();
@@ -116,7 +115,7 @@ impl Cx<'_> {
             needs.extend(&demand.needs);
             if let Some(guard) = demand.when.filter(|guard| !subject.holds(*guard)) {
                 let miss = Miss::Guard(guard);
-                return Err(refuse(workflow, subject, &input.action, self.standing, miss));
+                return Err(refuse(workflow, subject, &input.action, self.rights, miss));
             }
         }
         let input = supplied(input, &needs, head.number)?;
@@ -155,17 +154,18 @@ impl Cx<'_> {
                     )
                 })
             }
-            Target::Gone => Err(refuse(workflow, subject, &input.action, self.standing, Miss::Unknown)),
+            Target::Gone => Err(refuse(workflow, subject, &input.action, self.rights, Miss::Unknown)),
         }
     }
 
+    /// Whether the actor may do this; a service token takes actions of the workflow and nothing else.
     fn permit(&self, working: &Working<'_>, operation: Operation) -> Result<(), Refusal> {
-        if covers(operation.allowed(), self.standing) {
+        if self.rights.only.is_none() && covers(operation.allowed(), self.rights.standing) {
             return Ok(());
         }
         let Order { head, items, .. } = &working.order;
         let subject = Subject { head, items, facts: self.setting.facts };
-        let allowed = open_actions(self.setting.workflow, subject, self.standing);
+        let allowed = open_actions(self.setting.workflow, subject, self.rights);
         Err(Refusal::NotPermitted { action: operation.name().to_owned(), allowed })
     }
 

@@ -53,7 +53,7 @@ pub fn other_product() -> ProductId {
 /// Somebody with one membership.
 pub fn member(n: u128, organization: OrganizationId, role: Role, offerings: &[ProductId]) -> Actor {
     let memberships = vec![Membership { organization, role, offerings: offerings.to_vec() }];
-    Actor::User(Person { id: id(n), memberships })
+    Actor::User(Person { id: id(n), memberships, only: None })
 }
 
 pub fn admin() -> Actor {

@@ -97,7 +97,8 @@ fn offers_are_true(placed: &Placed, actor: &Actor) {
     let parties = &placed.order.head.parties;
     let standing = actor.standing(parties, false);
     let subject = Subject { head: &placed.order.head, items: &placed.order.items, facts: &placed.facts };
-    let offers = available_actions(&placed.workflow, subject, standing);
+    let rights = actor.rights(parties, false);
+    let offers = available_actions(&placed.workflow, subject, rights);
     for action in placed.workflow.actions() {
         let offer = offers.iter().find(|offer| offer.action == action);
         let mut results = Vec::new();

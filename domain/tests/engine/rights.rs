@@ -1,11 +1,19 @@
 //! Who may place, admit, assign and annotate: what no workflow says.
 
-use domain::{actor::Actor, event::Audience, order::Command, refusal::Refusal};
+use std::sync::Arc;
+
+use domain::{
+    actor::Actor,
+    event::Audience,
+    order::{Command, Order, PaymentMethod, Subject, available_actions},
+    permission::{TokenScope, may_reset_passwords, token_scope},
+    refusal::Refusal,
+};
 
 use crate::{
     build::{
-        Basket, admin, an_order, anna_agent, approver, assignee, carl, carla, cleo_csr, eur, other_approver,
-        provider, staff, support, worker,
+        Basket, admin, an_order, anna_agent, approver, assignee, bare, carl, carla, cleo_csr, eur, everybody,
+        northern, other_approver, other_provider, payment, provider, staff, support, worker,
     },
     limits::fault,
 };
@@ -73,6 +81,81 @@ fn notes_are_written_by_who_reads_that_audience() {
     assert_eq!(placed.refuses_to(&provider(), &note(Audience::Staff)).code(), "NOT_PERMITTED");
     for audience in Audience::ALL {
         assert_eq!(placed.refuses_to(&approver(), &note(audience)).code(), "NOT_PERMITTED");
+    }
+}
+
+/// A worker that may take these actions alone.
+fn only(actions: &[&str]) -> Actor {
+    let Actor::User(mut person) = worker() else { unreachable!("a worker is somebody") };
+    person.only = Some(Arc::new(actions.iter().map(|action| (*action).to_owned()).collect()));
+    Actor::User(person)
+}
+
+#[test]
+fn a_service_token_takes_the_actions_that_it_names_and_is_offered_no_other() {
+    let placed = an_order("cloud").admitted("provisioning", 0);
+    let offered = |actor: &Actor| {
+        let Order { head, items, .. } = &placed.order;
+        let subject = Subject { head, items, facts: &placed.facts };
+        let rights = actor.rights(&head.parties, false);
+        let offers = available_actions(&placed.workflow, subject, rights).into_iter();
+        offers.map(|offer| offer.action).collect::<Vec<_>>()
+    };
+    assert_eq!(offered(&worker()), ["fulfill", "fail"]);
+    assert_eq!(offered(&only(&["fulfill", "cancel"])), ["fulfill"]);
+    assert_eq!(offered(&only(&[])), Vec::<String>::new());
+    assert!(placed.decided(&only(&["fulfill"]), &Command::Transition(bare("fulfill"))).is_ok());
+    let allowed = vec!["fulfill".to_owned()];
+    let refused = Refusal::NotPermitted { action: "fail".to_owned(), allowed };
+    assert_eq!(placed.refuses(&only(&["fulfill"]), "fail"), refused);
+    let unpaid = an_order("cloud").admitted("pending_payment", 0);
+    let refusal = unpaid.refuses(&only(&["fulfill", "cancel"]), "cancel");
+    assert_eq!(refusal.code(), "NOT_PERMITTED", "a name is no right");
+    assert_eq!(placed.refuses(&only(&["validate"]), "validate").code(), "ILLEGAL_TRANSITION");
+}
+
+/// The same account with the rights of somebody else: what narrows holds whatever the role.
+fn narrowed(actor: &Actor) -> Actor {
+    let (Actor::User(mut person), Actor::User(robot)) = (actor.clone(), only(&["fulfill"])) else {
+        unreachable!("people are people")
+    };
+    person.only = robot.only;
+    Actor::User(person)
+}
+
+#[test]
+fn a_service_token_writes_nothing_but_actions_whatever_its_roles() {
+    let placed = an_order("cloud").admitted("provisioning", 0);
+    let commands = [
+        Command::AddNote { body: "noted".to_owned(), audience: Audience::Public },
+        Command::AssignCsr(None),
+        Command::AssignAgent(None),
+        payment(100, PaymentMethod::Cash),
+        payment(100, PaymentMethod::Transfer),
+        Command::Refund { amount: None, payment: None, reason: "why".to_owned() },
+    ];
+    for command in commands {
+        let refusal = placed.refuses_to(&narrowed(&admin()), &command);
+        assert_eq!(refusal.code(), "NOT_PERMITTED", "{command:?}");
+    }
+    for actor in [admin(), staff(), cleo_csr(), approver(), carla()] {
+        assert_eq!(fault(&narrowed(&actor), |_| {}).as_deref(), Some("NOT_FOUND"), "{actor:?}");
+    }
+    for actor in [admin(), provider()] {
+        assert_eq!(token_scope(&narrowed(&actor)), None);
+        assert!(!may_reset_passwords(&narrowed(&actor)));
+    }
+}
+
+#[test]
+fn service_tokens_are_made_by_administrators_and_by_a_providers_owner_for_it_alone() {
+    assert_eq!(token_scope(&admin()), Some(TokenScope::Every));
+    assert_eq!(token_scope(&provider()), Some(TokenScope::Of(vec![northern()])));
+    for actor in everybody().iter().filter(|actor| ![admin(), provider(), other_provider()].contains(actor)) {
+        assert_eq!(token_scope(actor), None, "{actor:?}");
+    }
+    for actor in everybody() {
+        assert_eq!(may_reset_passwords(&actor), actor == admin(), "{actor:?}");
     }
 }
 

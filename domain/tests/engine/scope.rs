@@ -38,8 +38,8 @@ fn a_membership() -> impl Strategy<Value = Membership> {
 
 fn an_actor() -> impl Strategy<Value = Actor> {
     let memberships = prop::collection::vec(a_membership(), 0..4);
-    let person =
-        (a_user(), memberships).prop_map(|(id, memberships)| Actor::User(Person { id, memberships }));
+    let person = (a_user(), memberships)
+        .prop_map(|(id, memberships)| Actor::User(Person { id, memberships, only: None }));
     prop_oneof![20 => person, 1 => Just(Actor::System)]
 }
 
@@ -113,6 +113,10 @@ proptest! {
 fn a_membership_in_a_relation_or_as_the_system_reaches_nothing() {
     for role in Role::ALL.into_iter().filter(|role| !HELD.contains(role)) {
         let memberships = vec![Membership { organization: id(1), role, offerings: vec![id(20)] }];
-        assert!(Actor::User(Person { id: id(1), memberships }).grants().is_empty(), "{}", role.name());
+        assert!(
+            Actor::User(Person { id: id(1), memberships, only: None }).grants().is_empty(),
+            "{}",
+            role.name()
+        );
     }
 }

@@ -149,7 +149,7 @@ impl OrderEvent {
     async fn actor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         let id = self.logged.event.actor?;
         let found = self.people.get(store(ctx), id).await.map_err(Failure::from);
-        found.map(|user| user.map(User)).transpose()
+        found.map(|user| user.map(User::from)).transpose()
     }
 
     /// Why; customers read it where it is meant for them.

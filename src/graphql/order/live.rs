@@ -304,8 +304,8 @@ impl LiveStream {
         if self.read_rights_at.elapsed() < RIGHTS {
             return Ok(());
         }
-        let actor: Actor = session::actor(&self.app, user).await?;
-        self.session = Session::new(actor, self.session.expires_at());
+        let actor: Actor = session::actor(&self.app, user, self.session.id()).await?;
+        self.session = Session::new(actor, self.session.id(), self.session.expires_at());
         self.watch.grants = self.session.grants().to_vec();
         self.read_rights_at = Instant::now();
         Ok(())

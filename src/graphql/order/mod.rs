@@ -21,6 +21,7 @@ use async_graphql::{
     connection::{Connection, EmptyFields},
 };
 use domain::{
+    actor::Rights,
     id::OrganizationId,
     order::{self, Facts, Head, Product, Subject},
     permission::Field,
@@ -34,7 +35,7 @@ pub use desk::DeskMutation;
 pub use list::OrderQuery;
 pub use live::{OrderSubscription, ResumeAfter};
 pub use place::{ClientIp, PlaceMutation};
-pub use refused::OrderError;
+pub use refused::{NotFound, OrderError, Validation};
 
 use self::{
     available::AvailableAction,
@@ -132,7 +133,7 @@ impl Order {
     ) -> Option<Result<User>> {
         let id = id.filter(|_| field.is_none_or(|field| self.shows(field)))?;
         let found = self.batch.people.get(store(ctx), id).await;
-        found.map(|user| user.map(User)).map_err(Failure::from).transpose()
+        found.map(|user| user.map(User::from)).map_err(Failure::from).transpose()
     }
 
     async fn particulars(&self, ctx: &Context<'_>) -> Result<Arc<order::Particulars>> {
@@ -240,7 +241,8 @@ impl Order {
         let products = products.map(|(id, product)| (*id, Product::clone(product))).collect();
         let facts = Facts { products, ..Facts::default() };
         let subject = Subject { head: &self.head, items: &items, facts: &facts };
-        let actions = order::available_actions(workflow, subject, self.standing);
+        let rights = Rights { standing: self.standing, only: session(ctx)?.actor().only() };
+        let actions = order::available_actions(workflow, subject, rights);
         Ok(actions.into_iter().map(|action| AvailableAction::of(workflow, action, self.internal())).collect())
     }
 

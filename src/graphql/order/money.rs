@@ -294,7 +294,7 @@ pub(super) async fn author(
     let id = id?;
     let found = async {
         let authors = order.batch.authors(store(ctx)).await?;
-        Ok::<_, Failure>(authors.get(store(ctx), id).await?.map(User))
+        Ok::<_, Failure>(authors.get(store(ctx), id).await?.map(User::from))
     };
     found.await.transpose()
 }

@@ -6,43 +6,15 @@ use domain::refusal::Refusal;
 use super::Order;
 use crate::{
     error::Error,
-    graphql::{failure::Failure, viewer::Session},
+    graphql::{expected::expected, failure::Failure, viewer::Session},
     store::{
         Store,
         order::{self, Name},
     },
 };
 
-macro_rules! order_errors {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Debug, SimpleObject)]
-            pub struct $name {
-                /// The stable code: this type's name in UPPER_SNAKE.
-                code: &'static str,
-                /// What is wrong and the way out, in a sentence.
-                message: String,
-                /// Where in the input, outermost first; empty when it is about the order.
-                path: Vec<String>,
-                $($(#[$field_doc])* $field: $type,)*
-            }
-        )*
-
-        /// An expected failure. The code is the type's name in UPPER_SNAKE and never changes.
-        #[derive(Clone, Debug, Interface)]
-        #[graphql(
-            field(name = "code", ty = "&&'static str", desc = "The stable code: the type's name in UPPER_SNAKE."),
-            field(name = "message", ty = "&String", desc = "What is wrong and the way out, in a sentence."),
-            field(name = "path", ty = "&Vec<String>", desc = "Where in the input, outermost first; empty when it is about the order.")
-        )]
-        pub enum OrderError {
-            $($(#[$doc])* $name($name),)*
-        }
-    };
-}
-
-order_errors! {
+expected! {
+    OrderError;
     /// It is not there, or not for this viewer to see: both read the same.
     NotFound {}
     /// The workflow knows no such action from the order's status.
@@ -161,6 +133,12 @@ impl OrderError {
                 IdempotencyMismatch { code, message, path }.into()
             }
             other @ (Error::Unauthenticated
+            | Error::Forbidden
+            | Error::RateLimited { .. }
+            | Error::InvalidCredentials
+            | Error::SessionEnded
+            | Error::InvalidToken
+            | Error::LoginElsewhere
             | Error::BadInput { .. }
             | Error::TooComplex(_)
             | Error::Cursor { .. }

@@ -123,7 +123,7 @@ pub(super) fn found(now: DateTime<Utc>, chance: &mut Chance) -> Result<Company> 
             offerings: offerings.collect::<Result<_>>()?,
         };
         let user = User { id: mint.id(), email: format!("{email}@demo.test"), name: (*name).to_owned() };
-        let person = Person { id: user.id, memberships: vec![membership.clone()] };
+        let person = Person { id: user.id, memberships: vec![membership.clone()], only: None };
         let (actor, membership_id, since) = (Actor::User(person), mint.id(), mint.now());
         accounts.push(Account { user, actor, membership, membership_id, since });
     }

@@ -171,7 +171,8 @@ impl App {
     }
 
     async fn cast(&self) -> Cast {
-        let actor = async |account: Account| session::actor(&self.inner, account.id).await.expect("an actor");
+        let actor =
+            async |account: Account| session::actor(&self.inner, account.id, None).await.expect("an actor");
         let Account { id: csr, .. } = self.company.csr;
         let Account { id: agent, .. } = self.company.agent;
         Cast {

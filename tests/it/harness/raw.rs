@@ -5,10 +5,13 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Sta
 use super::App;
 
 /// Every table that a request may write to.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 16] = [
     "organizations",
     "users",
     "memberships",
+    "credentials",
+    "sessions",
+    "service_tokens",
     "orders",
     "order_items",
     "resources",
@@ -44,6 +47,15 @@ impl App {
         let count = count(&db, table).await;
         db.close().await.expect("closed");
         count
+    }
+
+    /// The number that a statement of one counts.
+    pub async fn count_of(&self, sql: &str) -> i64 {
+        let db = self.second_connection().await;
+        let statement = Statement::from_string(db.get_database_backend(), sql);
+        let row = db.query_one_raw(statement).await.expect("a count").expect("a row");
+        db.close().await.expect("closed");
+        row.try_get_by_index(0).expect("a number")
     }
 
     /// How many rows every table has: the same before and after means that nothing was added.
