@@ -42,7 +42,8 @@ pub async fn serve(url: &str) -> Result<()> {
     // As beside Ordo: what a transition writes is read again by the feed.
     tokio::spawn(app.feed.clone().run());
     let auth = Auth::with_secret(SECRET.as_bytes(), "ordo", "ordo");
-    let executor = Executor { schema: schema(app.clone()), app, auth, known: Arc::default() };
+    let executor =
+        Executor { schema: schema(app.clone(), Arc::new(auth.clone())), app, auth, known: Arc::default() };
     let routes = Router::new().route("/graphql", post(execute)).with_state(executor);
     let listener = TcpListener::bind(address).await?;
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
@@ -63,9 +64,9 @@ async fn execute(
     if !request.query.starts_with("mutation") {
         app.store = app.store.reading();
     }
-    let actor = usecase::session::actor(&app, who.user).await;
+    let actor = usecase::session::actor(&app, who.user, who.session).await;
     let actor = actor.map_err(|_| StatusCode::UNAUTHORIZED)?;
-    let request = request.data(Session::new(actor, who.expires_at)).data(app);
+    let request = request.data(Session::new(actor, who.session, who.expires_at)).data(app);
     Ok(executor.schema.execute(request).await.into())
 }
 
