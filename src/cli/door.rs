@@ -2,7 +2,7 @@
 
 use ordo::{
     config::{Allowed, Config, ConfigError},
-    http::{Bounds, Limits, Proxies, Rate, Settings, Tls, Trusted},
+    http::{Bounds, Identities, Limits, Proxies, Rate, Settings, Tls, Trusted},
 };
 
 /// The front door as it is configured.
@@ -23,6 +23,18 @@ pub(super) fn settings(config: &Config) -> Result<Settings, ConfigError> {
         limits: limits(config.allowed),
         bounds: Bounds { connections: config.allowed.connections, ..Bounds::default() },
     })
+}
+
+/// The outside identity providers whose tokens are taken.
+pub(super) fn identities(config: &Config) -> Result<Identities, ConfigError> {
+    let Some(text) = &config.identity_providers else { return Ok(Identities::default()) };
+    let fault = |what: String| config.fault("identity_providers_file", what);
+    let identities =
+        Identities::parse(text).map_err(|faults| fault(format!("is wrong: {}", faults.join("; "))))?;
+    if identities.issuers().any(|issuer| issuer == config.jwt_issuer) {
+        return Err(fault("describes `jwt_issuer`, who signs with our own key".to_owned()));
+    }
+    Ok(identities)
 }
 
 /// A sixth of a minute's requests may come at once, and half of a minute's cost: what a page needs that

@@ -345,11 +345,12 @@ fn greet(url: &str, tokens: Option<&[(String, String)]>) -> Result<()> {
 
 fn auth(config: &Config, secret: &[u8]) -> Result<Auth> {
     let (issuer, audience) = (&config.jwt_issuer, &config.jwt_audience);
-    match &config.jwt_public_key {
-        None => Ok(Auth::with_secret(secret, issuer, audience)),
+    let own = match &config.jwt_public_key {
+        None => Auth::with_secret(secret, issuer, audience),
         Some(pem) => Auth::with_public_key(pem, issuer, audience)
-            .map_err(|error| config.fault("jwt_public_key_file", error).into()),
-    }
+            .map_err(|error| config.fault("jwt_public_key_file", error))?,
+    };
+    Ok(own.trusting(door::identities(config)?))
 }
 
 async fn open(config: &Config) -> Result<Store> {

@@ -74,6 +74,8 @@ pub struct Config {
     pub jwt_issuer: String,
     /// Whom tokens are for.
     pub jwt_audience: String,
+    /// Outside identity providers, as written.
+    pub identity_providers: Option<String>,
     /// What is logged: a level, or levels by target.
     pub log: String,
     /// How the log is written.
@@ -152,6 +154,7 @@ impl Config {
             jwt_public_key: values.file("jwt_public_key_file")?,
             jwt_issuer: values.checked("jwt_issuer", |text| Ok(text.to_owned()))?,
             jwt_audience: values.checked("jwt_audience", |text| Ok(text.to_owned()))?,
+            identity_providers: values.file("identity_providers_file")?,
             log: values.checked("log", |text| {
                 let known = tracing_subscriber::EnvFilter::try_new(text);
                 known.map(|_| text.to_owned()).map_err(|_| "must be a level such as info, or ordo=debug,warn")

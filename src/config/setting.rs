@@ -71,7 +71,7 @@ const fn setting(
 }
 
 /// Every setting, in the order in which people think of them.
-pub const SETTINGS: [Setting; 27] = [
+pub const SETTINGS: [Setting; 28] = [
     setting("listen", "ORDO_LISTEN", "ADDRESS", "The address to listen on").defaults_to("127.0.0.1:8000"),
     setting("database_url", "DATABASE_URL", "URL", "The database, sqlite: or postgres:")
         .defaults_to(super::DATABASE),
@@ -87,6 +87,12 @@ pub const SETTINGS: [Setting; 27] = [
     ),
     setting("jwt_issuer", "ORDO_JWT_ISSUER", "NAME", "Who issues tokens").defaults_to("ordo"),
     setting("jwt_audience", "ORDO_JWT_AUDIENCE", "NAME", "Whom tokens are for").defaults_to("ordo"),
+    setting(
+        "identity_providers_file",
+        "ORDO_IDENTITY_PROVIDERS_FILE",
+        "FILE",
+        "Outside identity providers whose tokens are taken, TOML",
+    ),
     setting("log", "ORDO_LOG", "LEVEL", "What is logged: a level, or levels by target").defaults_to("info"),
     setting(
         "secret_file",

@@ -19,6 +19,7 @@ use crate::{
     app::App,
     error::{Error, Result},
     store::people,
+    usecase::session::Credentials,
 };
 
 /// An authenticated session: put into the data of every request and socket, absent for anonymous
@@ -27,20 +28,25 @@ use crate::{
 pub struct Session {
     actor: Arc<Actor>,
     grants: Arc<Vec<Grant>>,
-    id: Option<SessionId>,
+    credentials: Credentials,
     expires_at: chrono::DateTime<Utc>,
 }
 
 impl Session {
-    /// A session of this actor, until its token expires. One that began with a log-in has an id.
-    pub fn new(actor: Actor, id: Option<SessionId>, expires_at: chrono::DateTime<Utc>) -> Session {
+    /// A session of this actor, until its token expires.
+    pub fn new(actor: Actor, credentials: Credentials, expires_at: chrono::DateTime<Utc>) -> Session {
         let grants = Arc::new(actor.grants());
-        Session { actor: Arc::new(actor), grants, id, expires_at }
+        Session { actor: Arc::new(actor), grants, credentials, expires_at }
+    }
+
+    /// What its rights are read anew by.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     /// Its id, for one that began with a log-in.
     pub fn id(&self) -> Option<SessionId> {
-        self.id
+        self.credentials.session
     }
 
     /// The actor.

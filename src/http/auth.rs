@@ -14,21 +14,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::identity::{Claimed, Identities};
 use crate::{
     error::Error,
     keys::Keys,
-    usecase::session::{Service, Signer},
+    usecase::session::{Account, Granted, Service, Signer},
 };
 
 /// How far clocks may differ.
 pub(super) const LEEWAY: TimeDelta = TimeDelta::seconds(30);
 /// Verified tokens that are remembered, and for how long at most.
-const REMEMBERED: u64 = 10_000;
+pub(super) const REMEMBERED: u64 = 10_000;
 const REMEMBERED_FOR: Duration = Duration::from_secs(3_600);
 /// The last second that every clock and client can write, since 1970.
 const YEAR_9999: i64 = 253_402_300_799;
 /// Longer tokens are not looked at.
-const LONGEST: usize = 8_192;
+pub(super) const LONGEST: usize = 8_192;
 
 /// Why a token opens nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +49,15 @@ pub enum Denied {
     /// Its account is gone or disabled, its session has been ended, or it was revoked.
     #[error("the token's account does not exist or is disabled, or the token was revoked")]
     NoAccount,
+    /// Its provider does not vouch for the e-mail address.
+    #[error("the token's e-mail address is not verified; verify it with the identity provider")]
+    Unverified,
+    /// Roles are the provider's to give, and it gave none that counts here.
+    #[error("the token gives no role here; ask for one at the identity provider")]
+    UnknownRole,
+    /// Its provider's keys cannot be fetched, and there are none from the last 24 hours.
+    #[error("the token cannot be checked, its identity provider does not answer; try again later")]
+    NoKeys,
 }
 
 /// Why a key cannot verify tokens.
@@ -70,12 +80,14 @@ pub enum KeyError {
 pub struct NotAnIssuer;
 
 /// What a verified token says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// Whose it is.
-    pub user: UserId,
+    pub account: Account,
     /// The session that it belongs to, if it does.
     pub session: Option<SessionId>,
+    /// The roles that count in place of the account's own memberships, where its issuer gives them.
+    pub roles: Option<Arc<[Granted]>>,
     /// Until when it counts.
     pub expires_at: DateTime<Utc>,
 }
@@ -93,9 +105,14 @@ struct Claims {
     sid: Value,
 }
 
-/// Verifies tokens, and issues them where the key allows. With the server's keys it knows service tokens.
+/// Verifies tokens, and issues them where the key allows. With the server's keys it knows service tokens,
+/// and it takes those of the identity providers that it is told of.
 #[derive(Clone)]
-pub struct Auth(Arc<Inner>, Option<Keys>);
+pub struct Auth {
+    inner: Arc<Inner>,
+    keys: Option<Keys>,
+    identities: Identities,
+}
 
 struct Inner {
     verifying: DecodingKey,
@@ -108,7 +125,7 @@ struct Inner {
 
 impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Auth").field("validation", &self.0.validation).finish_non_exhaustive()
+        f.debug_struct("Auth").field("validation", &self.inner.validation).finish_non_exhaustive()
     }
 }
 
@@ -146,12 +163,18 @@ impl Auth {
         validation.validate_nbf = false;
         let verified = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build();
         let (issuer, audience) = (issuer.to_owned(), audience.to_owned());
-        Auth(Arc::new(Inner { verifying, signing, validation, issuer, audience, verified }), None)
+        let inner = Inner { verifying, signing, validation, issuer, audience, verified };
+        Auth { inner: Arc::new(inner), keys: None, identities: Identities::default() }
     }
 
     /// The same, knowing the service tokens that were sealed with these keys.
     pub fn knowing(self, keys: Keys) -> Auth {
-        Auth(self.0, Some(keys))
+        Auth { keys: Some(keys), ..self }
+    }
+
+    /// The same, taking the tokens of these identity providers too.
+    pub fn trusting(self, identities: Identities) -> Auth {
+        Auth { identities, ..self }
     }
 
     /// A token for this account, from now on. Roles are not in it: they are read on every request.
@@ -174,11 +197,11 @@ impl Auth {
         now: DateTime<Utc>,
         expires_at: DateTime<Utc>,
     ) -> Result<String, NotAnIssuer> {
-        let signing = self.0.signing.as_ref().ok_or(NotAnIssuer)?;
+        let signing = self.inner.signing.as_ref().ok_or(NotAnIssuer)?;
         let claims = Claims {
             sub: user.to_string().into(),
-            iss: self.0.issuer.clone().into(),
-            aud: self.0.audience.clone().into(),
+            iss: self.inner.issuer.clone().into(),
+            aud: self.inner.audience.clone().into(),
             exp: expires_at.timestamp().into(),
             nbf: now.timestamp().into(),
             sid: session.map_or(Value::Null, |session| session.to_string().into()),
@@ -190,7 +213,7 @@ impl Auth {
     ///
     /// # Errors
     /// When they carry one that opens nothing.
-    pub fn bearer(&self, headers: &HeaderMap, now: DateTime<Utc>) -> Result<Option<Verified>, Denied> {
+    pub async fn bearer(&self, headers: &HeaderMap, now: DateTime<Utc>) -> Result<Option<Verified>, Denied> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else {
             return Ok(None);
@@ -198,37 +221,47 @@ impl Auth {
         if values.next().is_some() {
             return Err(Denied::Malformed);
         }
-        self.credentials(value.to_str().map_err(|_| Denied::Malformed)?, now).map(Some)
+        self.credentials(value.to_str().map_err(|_| Denied::Malformed)?, now).await.map(Some)
     }
 
     /// Verifies `Bearer TOKEN`.
     ///
     /// # Errors
     /// When it opens nothing.
-    pub fn credentials(&self, value: &str, now: DateTime<Utc>) -> Result<Verified, Denied> {
+    pub async fn credentials(&self, value: &str, now: DateTime<Utc>) -> Result<Verified, Denied> {
         let (scheme, token) = value.trim().split_once(' ').ok_or(Denied::Malformed)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Denied::Malformed);
         }
-        self.verify(token.trim(), now)
+        self.verify(token.trim(), now).await
     }
 
-    /// Verifies a token.
+    /// Verifies a token. Where the keys of an identity provider have to be fetched it waits for them, some
+    /// seconds at most.
     ///
     /// # Errors
     /// When it opens nothing.
-    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Verified, Denied> {
+    pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Verified, Denied> {
         if token.len() > LONGEST {
             return Err(Denied::Malformed);
         }
         if token.starts_with(Service::PREFIX) {
             return self.service(token, now);
         }
+        if self.identities.issuer_of(token).is_some() {
+            let Claimed { account, roles, expires_at } = self.identities.verify(token, now).await?;
+            return Ok(Verified { account, session: None, roles: roles.map(Arc::from), expires_at });
+        }
+        self.own(token, now)
+    }
+
+    /// A token of this server, or of the one whose public key is configured.
+    fn own(&self, token: &str, now: DateTime<Utc>) -> Result<Verified, Denied> {
         let key: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        if let Some(verified) = self.0.verified.get(&key) {
+        if let Some(verified) = self.inner.verified.get(&key) {
             return in_time(verified, now);
         }
-        let token = decode::<Claims>(token, &self.0.verifying, &self.0.validation);
+        let token = decode::<Claims>(token, &self.inner.verifying, &self.inner.validation);
         let claims = token.map_err(|error| refused(error.kind()))?.claims;
         let starts_at = moment(&claims.nbf).ok_or(Denied::Forged)?;
         let expires_at = moment(&claims.exp).ok_or(Denied::Forged)?;
@@ -237,14 +270,15 @@ impl Auth {
             return Err(Denied::NotYetValid);
         }
         let session = self.session(&claims.sid)?;
-        let verified = in_time(Verified { user, session, expires_at }, now)?;
-        self.0.verified.insert(key, verified);
+        let verified =
+            in_time(Verified { account: Account::Id(user), session, roles: None, expires_at }, now)?;
+        self.inner.verified.insert(key, verified.clone());
         Ok(verified)
     }
 
     /// The session that a token names. In somebody else's tokens `sid` is somebody else's.
     fn session(&self, sid: &Value) -> Result<Option<SessionId>, Denied> {
-        if self.0.signing.is_none() || sid.is_null() {
+        if self.inner.signing.is_none() || sid.is_null() {
             return Ok(None);
         }
         sid.as_str().and_then(|id| id.parse().ok()).map(Some).ok_or(Denied::Forged)
@@ -252,16 +286,16 @@ impl Auth {
 
     /// A service token: no signature to check but the server's own seal.
     fn service(&self, token: &str, now: DateTime<Utc>) -> Result<Verified, Denied> {
-        let keys = self.1.as_ref().ok_or(Denied::Forged)?;
+        let keys = self.keys.as_ref().ok_or(Denied::Forged)?;
         let Service { user, expires_at } = Service::open(keys, token).ok_or(Denied::Forged)?;
         let expires_at = expires_at.or(DateTime::from_timestamp(YEAR_9999, 0)).ok_or(Denied::Forged)?;
-        in_time(Verified { user, session: None, expires_at }, now)
+        in_time(Verified { account: Account::Id(user), session: None, roles: None, expires_at }, now)
     }
 }
 
 impl Signer for Auth {
     fn issues(&self) -> bool {
-        self.0.signing.is_some()
+        self.inner.signing.is_some()
     }
 
     fn sign(
@@ -281,7 +315,7 @@ fn in_time(verified: Verified, now: DateTime<Utc>) -> Result<Verified, Denied> {
 
 /// Seconds since 1970, a fraction cut off. Not in the last years that a date can name, so that adding
 /// the leeway cannot overflow.
-fn moment(number: &Value) -> Option<DateTime<Utc>> {
+pub(super) fn moment(number: &Value) -> Option<DateTime<Utc>> {
     let whole = number.as_i64().or_else(|| number.as_f64().map(|fraction| fraction as i64))?;
     DateTime::from_timestamp(whole.clamp(0, YEAR_9999), 0)
 }

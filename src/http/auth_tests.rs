@@ -1,5 +1,6 @@
 //! Tokens: what is let in, and every way of being kept out.
 
+use futures_util::FutureExt;
 use serde_json::json;
 
 use super::*;
@@ -33,8 +34,13 @@ fn with(key: &str, value: Value) -> String {
     signed(&claims)
 }
 
+/// Own tokens are verified at once: nothing has to be fetched.
+fn verify(auth: &Auth, token: &str, now: DateTime<Utc>) -> Result<Verified, Denied> {
+    auth.verify(token, now).now_or_never().unwrap()
+}
+
 fn verdict(token: &str) -> Result<Verified, Denied> {
-    auth().verify(token, now())
+    verify(&auth(), token, now())
 }
 
 #[test]
@@ -42,11 +48,11 @@ fn a_token_that_was_issued_is_verified_and_remembered_until_it_expires() {
     let auth = auth();
     let expires_at = now() + TimeDelta::minutes(5);
     let token = auth.issue(user(), now(), expires_at).unwrap();
-    let verified = Verified { user: user(), session: None, expires_at };
-    assert_eq!(auth.verify(&token, now()), Ok(verified));
-    assert_eq!(auth.0.verified.iter().count(), 1);
-    assert_eq!(auth.verify(&token, expires_at + TimeDelta::seconds(29)), Ok(verified));
-    assert_eq!(auth.verify(&token, expires_at + LEEWAY), Err(Denied::Expired));
+    let verified = Verified { account: Account::Id(user()), session: None, roles: None, expires_at };
+    assert_eq!(verify(&auth, &token, now()), Ok(verified.clone()));
+    assert_eq!(auth.inner.verified.iter().count(), 1);
+    assert_eq!(verify(&auth, &token, expires_at + TimeDelta::seconds(29)), Ok(verified));
+    assert_eq!(verify(&auth, &token, expires_at + LEEWAY), Err(Denied::Expired));
 }
 
 #[test]
@@ -108,7 +114,7 @@ fn the_header_is_bearer_and_a_token_and_stands_once() {
         for value in values {
             headers.append(AUTHORIZATION, value.parse().unwrap());
         }
-        auth().bearer(&headers, now()).map(|who| who.is_some())
+        auth().bearer(&headers, now()).now_or_never().unwrap().map(|who| who.is_some())
     };
     assert_eq!(of(&[]), Ok(false));
     assert_eq!(of(&[format!("Bearer {token}")]), Ok(true));
@@ -210,11 +216,11 @@ fn the_kind_of_the_public_key_decides_the_algorithm() {
     for (public, private, algorithm) in &pairs {
         let auth = Auth::with_public_key(public, "ordo", "ordo").unwrap();
         let token = encode(&Header::new(*algorithm), &claims(), private).unwrap();
-        assert!(auth.verify(&token, now()).is_ok(), "{algorithm:?}");
+        assert!(verify(&auth, &token, now()).is_ok(), "{algorithm:?}");
         assert_eq!(auth.issue(user(), now(), now()), Err(NotAnIssuer));
         for (_, other, algorithm) in pairs.iter().filter(|(other, ..)| other != public) {
             let token = encode(&Header::new(*algorithm), &claims(), other).unwrap();
-            assert_eq!(auth.verify(&token, now()), Err(Denied::Forged), "{algorithm:?}");
+            assert_eq!(verify(&auth, &token, now()), Err(Denied::Forged), "{algorithm:?}");
         }
     }
 }
@@ -226,7 +232,7 @@ fn a_public_key_is_no_secret() {
         for secret in [public, public.trim()] {
             let key = EncodingKey::from_secret(secret.as_bytes());
             let token = encode(&Header::new(Algorithm::HS256), &claims(), &key).unwrap();
-            assert_eq!(auth.verify(&token, now()), Err(Denied::Forged));
+            assert_eq!(verify(&auth, &token, now()), Err(Denied::Forged));
         }
     }
 }
@@ -248,7 +254,10 @@ fn a_session_is_in_the_token_and_counts_where_the_server_signs_alone() {
     let session = SessionId(uuid::Uuid::from_u128(9));
     let expires_at = now() + TimeDelta::minutes(5);
     let token = auth().sign(user(), session, now(), expires_at).unwrap();
-    assert_eq!(verdict(&token), Ok(Verified { user: user(), session: Some(session), expires_at }));
+    assert_eq!(
+        verdict(&token),
+        Ok(Verified { account: Account::Id(user()), session: Some(session), roles: None, expires_at })
+    );
     assert_eq!(verdict(&with("sid", session.to_string().into())).unwrap().session, Some(session));
     for sid in [json!("nonsense"), json!(user().to_string()), json!(7), json!([])] {
         assert_eq!(verdict(&with("sid", sid.clone())), Err(Denied::Forged), "{sid}");
@@ -262,7 +271,7 @@ fn a_session_is_in_the_token_and_counts_where_the_server_signs_alone() {
         let mut claims = claims();
         claims["sid"] = sid.into();
         let token = encode(&Header::new(Algorithm::EdDSA), &claims, &private).unwrap();
-        assert_eq!(elsewhere.verify(&token, now()).unwrap().session, None, "{sid} is theirs");
+        assert_eq!(verify(&elsewhere, &token, now()).unwrap().session, None, "{sid} is theirs");
     }
 }
 
@@ -272,13 +281,13 @@ fn a_service_token_counts_until_its_end_where_its_seal_is_known() {
     let expires_at = now() + TimeDelta::minutes(5);
     let token = Service { user: user(), expires_at: Some(expires_at) }.seal(&keys);
     let knowing = auth().knowing(keys.clone());
-    let verified = Verified { user: user(), session: None, expires_at };
-    assert_eq!(knowing.verify(&token, now()), Ok(verified));
-    assert_eq!(knowing.credentials(&format!("Bearer {token}"), now()), Ok(verified));
-    assert_eq!(knowing.verify(&token, expires_at + LEEWAY), Err(Denied::Expired));
+    let verified = Verified { account: Account::Id(user()), session: None, roles: None, expires_at };
+    assert_eq!(verify(&knowing, &token, now()), Ok(verified.clone()));
+    assert_eq!(knowing.credentials(&format!("Bearer {token}"), now()).now_or_never().unwrap(), Ok(verified));
+    assert_eq!(verify(&knowing, &token, expires_at + LEEWAY), Err(Denied::Expired));
     assert_eq!(verdict(&token), Err(Denied::Forged));
     let other = auth().knowing(Keys::derive(b"another secret"));
-    assert_eq!(other.verify(&token, now()), Err(Denied::Forged));
+    assert_eq!(verify(&other, &token, now()), Err(Denied::Forged));
     let endless = Service { user: user(), expires_at: None }.seal(&keys);
-    assert!(knowing.verify(&endless, now() + TimeDelta::days(365_000)).is_ok());
+    assert!(verify(&knowing, &endless, now() + TimeDelta::days(365_000)).is_ok());
 }

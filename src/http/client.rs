@@ -59,46 +59,52 @@ impl Client {
     pub(super) fn new(operations: Operations, caller: Caller, place: Held) -> Client {
         Client { operations, caller, place: Mutex::new(Some(place)), _open: metrics::socket_open() }
     }
+}
 
-    /// Lets a client in, with a place among its person's sockets.
-    fn admit(&self, payload: &Object) -> Result<Guest, String> {
-        let who = self.greet(payload).map_err(|denied| denied.to_string())?;
-        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if who.is_some() {
-            let limited = Caller { who, ..self.caller.clone() }.limited();
-            place = Some(self.operations.limiter().socket(limited).map_err(|refused| refused.to_string())?);
-        }
-        Ok(Guest { who, _place: place })
+/// The first message: its token counts, else the header's, else nobody is there.
+async fn greet(
+    operations: &Operations,
+    caller: &Caller,
+    payload: &Object,
+) -> Result<Option<Verified>, Denied> {
+    let (auth, now) = (operations.auth(), operations.now());
+    let text = |key: &str| payload.get(key).and_then(serde_json::Value::as_str);
+    let named = text("Authorization").or_else(|| text("authorization"));
+    match (named, text("token")) {
+        (Some(credentials), _) => auth.credentials(credentials, now).await.map(Some),
+        (None, Some(token)) => auth.verify(token, now).await.map(Some),
+        (None, None) => Ok(caller.who.clone()),
     }
+}
 
-    /// The first message: its token counts, else the header's, else nobody is there.
-    fn greet(&self, payload: &Object) -> Result<Option<Verified>, Denied> {
-        let (auth, now) = (self.operations.auth(), self.operations.now());
-        let text = |key: &str| payload.get(key).and_then(serde_json::Value::as_str);
-        let named = text("Authorization").or_else(|| text("authorization"));
-        match (named, text("token")) {
-            (Some(credentials), _) => auth.credentials(credentials, now).map(Some),
-            (None, Some(token)) => auth.verify(token, now).map(Some),
-            (None, None) => Ok(self.caller.who),
-        }
+/// Lets a client in, with a place among its person's sockets.
+async fn admit(
+    operations: Operations,
+    caller: Caller,
+    mut place: Option<Held>,
+    payload: Object,
+) -> Result<Welcome<Guest>, String> {
+    let who = greet(&operations, &caller, &payload).await.map_err(|denied| denied.to_string())?;
+    if who.is_some() {
+        let limited = Caller { who: who.clone(), ..caller }.limited();
+        place = Some(operations.limiter().socket(limited).map_err(|refused| refused.to_string())?);
     }
+    // The same grace that a request has whose token has just expired.
+    let left =
+        who.as_ref().map(|who| (who.expires_at + LEEWAY - operations.now()).to_std().unwrap_or_default());
+    Ok(Welcome { session: Guest { who, _place: place }, expires_in: left, payload: None })
 }
 
 impl Host for Client {
     type Session = Guest;
 
     fn init(&self, payload: Object) -> Init<Self::Session> {
-        let now = self.operations.now();
-        let welcome = self.admit(&payload).map(|guest| {
-            // The same grace that a request has whose token has just expired.
-            let left = guest.who.map(|who| (who.expires_at + LEEWAY - now).to_std().unwrap_or_default());
-            Welcome { session: guest, expires_in: left, payload: None }
-        });
-        std::future::ready(welcome).boxed()
+        let place = self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        admit(self.operations.clone(), self.caller.clone(), place, payload).boxed()
     }
 
     fn start(&self, session: &Self::Session, envelope: Envelope) -> Started {
-        let caller = Caller { who: session.who, ..self.caller.clone() };
+        let caller = Caller { who: session.who.clone(), ..self.caller.clone() };
         let (operations, who) = (&self.operations, caller.limited());
         let prepare = || operations.count(who).and_then(|()| operations.prepare(envelope, who));
         let answers = match catch_unwind(AssertUnwindSafe(prepare)) {

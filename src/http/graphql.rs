@@ -29,7 +29,7 @@ use super::{
     operation::{Caller, Operations, Refused, kind_of, too_much},
 };
 
-use crate::telemetry::log;
+use crate::{telemetry::log, usecase::session::Account};
 
 /// Where a browser says behind which event it goes on.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -67,13 +67,13 @@ impl Endpoint {
         let envelope = match parts.method {
             Method::POST => {
                 media::readable(&parts.headers).map_err(|error| unsupported(&error, media))?;
-                let caller = self.caller(&parts, media)?;
+                let caller = self.caller(&parts, media).await?;
                 let body = body::read(body, &parts.headers).await;
                 let body = body.map_err(|unread| Box::new(bad(unread.status(), &unread, media)))?;
                 (caller, envelope::from_body(&body))
             }
             Method::GET | Method::HEAD => {
-                (self.caller(&parts, media)?, envelope::from_url(parts.uri.query()))
+                (self.caller(&parts, media).await?, envelope::from_url(parts.uri.query()))
             }
             _ => {
                 return Err(not_allowed(
@@ -89,7 +89,7 @@ impl Endpoint {
     }
 
     /// Who sends these headers, if more requests are allowed there.
-    fn caller(&self, parts: &Parts, media: Media) -> Step<Caller> {
+    async fn caller(&self, parts: &Parts, media: Media) -> Step<Caller> {
         // Set by the accept loop for every request.
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
@@ -97,16 +97,19 @@ impl Endpoint {
         let resume = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
         let address = self.operations.client(peer, headers);
         let mut caller = Caller { who: None, address, resume: resume.map(str::to_owned) };
-        let who = self.operations.auth().bearer(headers, self.operations.now());
+        let who = self.operations.auth().bearer(headers, self.operations.now()).await;
+        let (who, denied) = who.map_or_else(|denied| (None, Some(denied)), |who| (who, None));
+        caller.who = who;
         // Whoever guesses tokens is limited as nobody.
-        caller.who = who.ok().flatten();
         self.operations.count(caller.limited()).map_err(|answer| written(*answer, media))?;
-        who.map_err(|denied| Box::new(unauthenticated(denied, media)))?;
-        Ok(caller)
+        match denied {
+            Some(denied) => Err(Box::new(unauthenticated(denied, media))),
+            None => Ok(caller),
+        }
     }
 
     async fn open_socket(&self, parts: &mut Parts, media: Media) -> Step<Response> {
-        let caller = self.caller(parts, media)?;
+        let caller = self.caller(parts, media).await?;
         let upgrade = WebSocketUpgrade::from_request_parts(parts, &()).await;
         let upgrade = upgrade
             .map_err(|no| Box::new(answer::refuse(no.status(), "BAD_USER_INPUT", &no.body_text(), media)))?;
@@ -131,8 +134,8 @@ impl Endpoint {
         };
         reads_only(method, &prepared, media)?;
         log::operation(kind_of(prepared.kind), prepared.name.as_deref());
-        if let Some(who) = &caller.who {
-            log::user(who.user);
+        if let Some(Account::Id(user)) = caller.who.as_ref().map(|who| &who.account) {
+            log::user(user);
         }
         if is_stream {
             return Ok(self.stream(self.operations.stream(prepared, caller)));
@@ -191,8 +194,12 @@ fn unsupported(error: &Unsupported, media: Media) -> Box<Response> {
 }
 
 fn unauthenticated(denied: Denied, media: Media) -> Response {
-    let mut response =
-        answer::refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", &denied.to_string(), media);
+    let status = match denied {
+        // Not the token's fault: it may be right, and will do later.
+        Denied::NoKeys => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::UNAUTHORIZED,
+    };
+    let mut response = answer::refuse(status, "UNAUTHENTICATED", &denied.to_string(), media);
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }

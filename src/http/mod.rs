@@ -13,6 +13,7 @@ mod envelope;
 mod events;
 mod fault;
 mod graphql;
+mod identity;
 mod limit;
 mod listen;
 mod measure;
@@ -45,6 +46,7 @@ use tower_http::{
 };
 
 pub use address::Proxies;
+pub use identity::Identities;
 pub use limit::{Limits, Rate};
 pub use listen::{Bounds, Tls};
 pub use settings::Settings;

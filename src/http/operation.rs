@@ -14,6 +14,7 @@ use futures_util::{
 use governor::clock::MonotonicClock;
 use tokio::time::timeout;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use super::{
     address::Proxies,
@@ -32,7 +33,10 @@ use crate::{
     error::Error,
     graphql::{ClientIp, ResumeAfter, Schema, Session, schema},
     telemetry::{Kind, metrics, request::carried, trace},
-    usecase::{self, session::Attempts},
+    usecase::{
+        self,
+        session::{Account, Attempts},
+    },
 };
 
 /// What runs operations. Cheap to clone.
@@ -64,7 +68,14 @@ pub(super) struct Caller {
 impl Caller {
     /// Whose limits count.
     pub(super) fn limited(&self) -> Who {
-        self.who.map_or(Who::Address(self.address), |who| Who::Person(*who.user.0.as_bytes()))
+        match self.who.as_ref().map(|who| &who.account) {
+            None => Who::Address(self.address),
+            Some(Account::Id(user)) => Who::Person(*user.0.as_bytes()),
+            // The id is not known before the database is asked, and limits come first.
+            Some(Account::Email(email)) => {
+                Who::Person(*Uuid::new_v5(&Uuid::NAMESPACE_OID, email.as_bytes()).as_bytes())
+            }
+        }
     }
 }
 
@@ -300,11 +311,16 @@ pub(super) fn too_much(refused: &limit::Refused) -> Response {
 }
 
 async fn session(app: &App, who: Verified) -> Result<Session, Refused> {
-    match usecase::session::actor(app, who.user, who.session).await {
-        Ok(actor) => Ok(Session::new(actor, who.session, who.expires_at)),
-        Err(Error::Unauthenticated) => Err(Refused::Denied(Denied::NoAccount)),
-        Err(error) => Err(Refused::broken(&format!("memberships could not be read: {error:?}"))),
-    }
+    let read = async {
+        let roles = who.roles.as_deref();
+        let credentials = usecase::session::credentials(app, &who.account, who.session, roles).await?;
+        let actor = usecase::session::actor(app, &credentials).await?;
+        Ok(Session::new(actor, credentials, who.expires_at))
+    };
+    read.await.map_err(|error| match error {
+        Error::Unauthenticated => Refused::Denied(Denied::NoAccount),
+        error => Refused::broken(&format!("memberships could not be read: {error:?}")),
+    })
 }
 
 pub(super) fn kind_of(kind: Option<OperationType>) -> Kind {

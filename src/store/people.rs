@@ -172,6 +172,15 @@ pub async fn user_by_email(from: &impl Reads, email: &str) -> Result<Option<User
     sql.one(from.db(), read_user).await
 }
 
+/// The operator of the installation; none before it is founded.
+///
+/// # Errors
+/// The database's.
+pub async fn operator(from: &impl Reads) -> Result<Option<OrganizationId>> {
+    let sql = Sql::new(from.db(), "SELECT id FROM organizations WHERE kind = 'OPERATOR' ORDER BY id LIMIT 1");
+    sql.one(from.db(), |row| row.id()).await
+}
+
 /// The first person with this role, for tokens made on the command line.
 ///
 /// # Errors

@@ -93,7 +93,9 @@ async fn viewers(app: &App) -> Vec<(&'static str, Account)> {
 }
 
 async fn actor(app: &App, account: Account) -> Actor {
-    ordo::usecase::session::actor(&app.inner, account.id, None).await.expect("an actor")
+    ordo::usecase::session::actor(&app.inner, &ordo::usecase::session::Credentials::of(account.id, None))
+        .await
+        .expect("an actor")
 }
 
 /// The list, without any database.

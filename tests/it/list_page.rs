@@ -62,9 +62,17 @@ impl Quiet {
         let mut store = Store::open(&app.database_url, 4).await.expect("the store opens");
         store.count_statements(statements.clone());
         let inner = ordo::app::App::start(store, SECRET, app.world.clone()).await.expect("a server");
-        let actor =
-            ordo::usecase::session::actor(&inner, app.company.staff.id, None).await.expect("an actor");
-        let session = Session::new(actor, None, app.world.now() + TimeDelta::hours(1));
+        let actor = ordo::usecase::session::actor(
+            &inner,
+            &ordo::usecase::session::Credentials::of(app.company.staff.id, None),
+        )
+        .await
+        .expect("an actor");
+        let session = Session::new(
+            actor,
+            ordo::usecase::session::Credentials::of(app.company.staff.id, None),
+            app.world.now() + TimeDelta::hours(1),
+        );
         Quiet {
             schema: ordo::graphql::schema(inner, Arc::new(Auth::with_secret(SECRET, "ordo", "ordo"))),
             session,

@@ -47,8 +47,12 @@ async fn any_number_of_ids_is_one_text_or_one_of_few() {
 async fn ids_beyond_those_that_a_text_is_padded_to_find_nothing_more() {
     let app = App::start().await;
     let crowd = app.crowd(21, 9).await;
-    let actor =
-        ordo::usecase::session::actor(&app.inner, app.company.admin.id, None).await.expect("an actor");
+    let actor = ordo::usecase::session::actor(
+        &app.inner,
+        &ordo::usecase::session::Credentials::of(app.company.admin.id, None),
+    )
+    .await
+    .expect("an actor");
     for count in 0..=crowd.len() {
         let ids: Vec<_> = crowd[..count].iter().map(|head| head.id).collect();
         let found = order::by_ids(&app.inner.store, &actor, &ids).await.expect("orders");
@@ -60,8 +64,12 @@ async fn ids_beyond_those_that_a_text_is_padded_to_find_nothing_more() {
 async fn what_is_read_back_is_what_was_written() {
     let app = App::start().await;
     let crowd = app.crowd(22, 40).await;
-    let actor =
-        ordo::usecase::session::actor(&app.inner, app.company.admin.id, None).await.expect("an actor");
+    let actor = ordo::usecase::session::actor(
+        &app.inner,
+        &ordo::usecase::session::Credentials::of(app.company.admin.id, None),
+    )
+    .await
+    .expect("an actor");
     let ids: Vec<_> = crowd.iter().map(|head| head.id).collect();
     let found = order::by_ids(&app.inner.store, &actor, &ids).await.expect("orders");
     for head in &crowd {
@@ -83,7 +91,12 @@ async fn hand_over(app: &App, seed: u64, count: usize) -> u64 {
     let mut crowd = app.crowd(seed, count).await;
     crowd.retain(|head| head.deleted_at.is_none() && head.parties.csr != Some(app.company.csr.id));
     let ids: Vec<_> = crowd.iter().map(|head| head.id).collect();
-    let actor = ordo::usecase::session::actor(&app.inner, app.company.csr.id, None).await.expect("an actor");
+    let actor = ordo::usecase::session::actor(
+        &app.inner,
+        &ordo::usecase::session::Credentials::of(app.company.csr.id, None),
+    )
+    .await
+    .expect("an actor");
     let to = Assignee { user: app.company.csr.id, actor };
     let (inner, changed) = (app.inner.clone(), ids.clone());
     // A store of its own, so that what the feed reads meanwhile is not counted.
@@ -102,8 +115,12 @@ async fn hand_over(app: &App, seed: u64, count: usize) -> u64 {
         ordo::store::save(&tx, &decisions).await
     });
     work.await.expect("the orders are handed over");
-    let admin =
-        ordo::usecase::session::actor(&app.inner, app.company.admin.id, None).await.expect("an actor");
+    let admin = ordo::usecase::session::actor(
+        &app.inner,
+        &ordo::usecase::session::Credentials::of(app.company.admin.id, None),
+    )
+    .await
+    .expect("an actor");
     let after = order::by_ids(&app.inner.store, &admin, &ids).await.expect("orders");
     assert_eq!(after.len(), ids.len());
     for before in &crowd {
@@ -202,8 +219,12 @@ async fn an_order_that_rolls_back_leaves_neither_row_nor_event() {
         Err::<(), _>(ordo::error::Error::internal("no"))
     });
     assert!(again.await.is_err());
-    let actor =
-        ordo::usecase::session::actor(&app.inner, app.company.admin.id, None).await.expect("an actor");
+    let actor = ordo::usecase::session::actor(
+        &app.inner,
+        &ordo::usecase::session::Credentials::of(app.company.admin.id, None),
+    )
+    .await
+    .expect("an actor");
     let ids: Vec<_> = before.iter().map(|head| head.id).collect();
     let after = order::by_ids(&app.inner.store, &actor, &ids).await.expect("orders");
     assert!(before.iter().all(|head| after.get(&head.id) == Some(head)));

@@ -172,12 +172,14 @@ fn products<'a>(setting: Setting<'a>, draft: &Draft) -> Result<Vec<&'a Product>,
 
 /// Fees, discounts and agents are not for customers to set.
 fn check_desk_only(setting: Setting<'_>, draft: &Draft) -> Result<(), Refusal> {
-    if draft.agent.as_ref().is_some_and(|agent| !permission::may_be_agent(&agent.actor)) {
-        return Err(Refusal::invalid("deliveryAgent", "this account is no delivery agent"));
-    }
     if permission::places_for_anyone(setting.actor) {
-        return Ok(());
+        let fits = |agent: &Assignee| permission::may_be_agent(&agent.actor);
+        return match draft.agent.as_ref().is_none_or(fits) {
+            true => Ok(()),
+            false => Err(Refusal::invalid("deliveryAgent", "this account is no delivery agent")),
+        };
     }
+    // Whether the account is an agent, or there at all, is not for customers to know either.
     let only = "only those who take orders for the operator may set this";
     if draft.delivery_fee.is_some() {
         return Err(Refusal::invalid("deliveryFee", only));

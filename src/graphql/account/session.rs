@@ -31,7 +31,7 @@ pub struct AuthSession {
 impl From<Opened> for AuthSession {
     fn from(opened: Opened) -> AuthSession {
         AuthSession {
-            viewer: Viewer(Session::new(opened.actor, Some(opened.session), opened.expires_at)),
+            viewer: Viewer(Session::new(opened.actor, opened.credentials, opened.expires_at)),
             access_token: Hidden(opened.access_token),
             expires_at: DateTime(opened.expires_at),
             refresh_token: Hidden(opened.refresh_token),

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 
 use async_graphql::{Context, Enum, ID, SimpleObject, Subscription};
 use domain::{
-    actor::Actor,
     event::EventKind,
     id::OrderId,
     order::{Sight, Watch, sight},
@@ -300,12 +299,12 @@ impl LiveStream {
 
     /// Reads the memberships again, unless that was done a moment ago.
     async fn refresh_rights(&mut self) -> Result<()> {
-        let Some(user) = self.session.actor().user() else { return Ok(()) };
         if self.read_rights_at.elapsed() < RIGHTS {
             return Ok(());
         }
-        let actor: Actor = session::actor(&self.app, user, self.session.id()).await?;
-        self.session = Session::new(actor, self.session.id(), self.session.expires_at());
+        let credentials = self.session.credentials().clone();
+        let actor = session::actor(&self.app, &credentials).await?;
+        self.session = Session::new(actor, credentials, self.session.expires_at());
         self.watch.grants = self.session.grants().to_vec();
         self.read_rights_at = Instant::now();
         Ok(())

@@ -136,8 +136,8 @@ async fn command(tx: &Tx, workflow: &Definition, order: &Order, intent: Intent) 
             let action = cancel_action(workflow, &order.head.status, refund).to_owned();
             Command::Transition(Transition { action, ..transition })
         }
-        Intent::AssignCsr { to } => Command::AssignCsr(assignee(tx, to, "csr").await?),
-        Intent::AssignAgent { to } => Command::AssignAgent(assignee(tx, to, "agent").await?),
+        Intent::AssignCsr { to } => Command::AssignCsr(assignee(tx, to).await?),
+        Intent::AssignAgent { to } => Command::AssignAgent(assignee(tx, to).await?),
         Intent::RecordPayment { amount, method, reference } => {
             Command::RecordPayment { amount, method, reference }
         }

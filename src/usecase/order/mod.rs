@@ -5,7 +5,7 @@ mod place;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    actor::Actor,
+    actor::{Actor, Person},
     event::Event,
     id::{ProductId, UserId},
     order::{Assignee, Decision, FreeText, Head, limits},
@@ -132,10 +132,11 @@ pub fn workflow<'a>(app: &'a App, head: &Head) -> Result<&'a Definition> {
         .ok_or_else(|| Error::internal(format!("workflow {} {}", head.workflow, head.workflow_version)))
 }
 
-/// Somebody an order is to be given to, with the rights that decide whether it may be.
-async fn assignee(tx: &Tx, user: Option<UserId>, path: &str) -> Result<Option<Assignee>> {
+/// Somebody an order is to be given to, with the rights that decide whether it may be. An account that
+/// does not exist has none, so that only the rules refuse it, and for an outsider as any other.
+async fn assignee(tx: &Tx, user: Option<UserId>) -> Result<Option<Assignee>> {
     let Some(user) = user else { return Ok(None) };
     let person = people::person(tx, user).await?;
-    let person = person.ok_or_else(|| Refusal::invalid(path, "there is no such account"))?;
+    let person = person.unwrap_or_else(|| Person { id: user, memberships: Vec::new(), only: None });
     Ok(Some(Assignee { user, actor: Actor::User(person) }))
 }

@@ -185,7 +185,7 @@ async fn draft(tx: &Tx, actor: &Actor, customer: OrganizationId, basket: Basket)
         kind: basket.kind,
         lines,
         delivery_fee: basket.delivery_fee,
-        agent: assignee(tx, basket.agent, "deliveryAgent").await?,
+        agent: assignee(tx, basket.agent).await?,
         external_reference: basket.external_reference,
         expires_on: basket.expires_on,
         tags: basket.tags,

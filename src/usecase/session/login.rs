@@ -8,7 +8,7 @@ use domain::{
     session::{Renewal, renew},
 };
 
-use super::{ACCESS, Attempts, SESSION, Signer, actor, admit, sealed::Refresh};
+use super::{ACCESS, Attempts, Credentials, SESSION, Signer, actor, admit, sealed::Refresh};
 use crate::{
     app::App,
     error::{Error, Result},
@@ -21,8 +21,8 @@ use crate::{
 pub struct Opened {
     /// Who it is.
     pub actor: Actor,
-    /// The session.
-    pub session: SessionId,
+    /// The account and the session.
+    pub credentials: Credentials,
     /// What requests carry.
     pub access_token: String,
     /// Until when they may.
@@ -35,7 +35,7 @@ pub struct Opened {
 
 impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Opened").field("session", &self.session).finish_non_exhaustive()
+        f.debug_struct("Opened").field("session", &self.credentials.session).finish_non_exhaustive()
     }
 }
 
@@ -119,14 +119,15 @@ async fn open(
     ends_at: DateTime<Utc>,
 ) -> Result<Opened> {
     let session = refresh.session;
-    let actor = actor(app, user, Some(session)).await.map_err(|error| match error {
+    let credentials = Credentials::of(user, Some(session));
+    let actor = actor(app, &credentials).await.map_err(|error| match error {
         Error::Unauthenticated => Error::SessionEnded,
         other => other,
     })?;
     let expires_at = ends_at.min(now + ACCESS);
     Ok(Opened {
         actor,
-        session,
+        credentials,
         access_token: signer.sign(user, session, now, expires_at)?,
         expires_at,
         refresh_token: refresh.seal(&app.keys),

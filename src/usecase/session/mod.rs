@@ -4,10 +4,13 @@ mod login;
 mod password;
 mod sealed;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    actor::Actor,
-    id::{SessionId, UserId},
+    actor::{Actor, Membership},
+    id::{OrganizationId, SessionId, UserId},
+    role::Role,
 };
 
 pub use login::{Opened, login, logout, refresh};
@@ -56,14 +59,91 @@ pub trait Attempts: Send + Sync {
     fn admit(&self, email: &str) -> Result<()>;
 }
 
+/// Whose account a token is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Account {
+    /// The one with this e-mail address, letter for letter as it is stored.
+    Email(String),
+    /// The one with this id.
+    Id(UserId),
+}
+
+/// A role that an outside identity provider gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// As what.
+    pub role: Role,
+    /// Where; none for roles of the operator.
+    pub organization: Option<OrganizationId>,
+}
+
+/// Who somebody is as long as a token counts: what rights are read anew by.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The account.
+    pub user: UserId,
+    /// The session, for one that began with a log-in.
+    pub session: Option<SessionId>,
+    /// The memberships that count in place of the account's own, where an identity provider gives them.
+    pub granted: Option<Arc<[Membership]>>,
+}
+
+impl Credentials {
+    /// An account, with its own memberships.
+    pub fn of(user: UserId, session: Option<SessionId>) -> Credentials {
+        Credentials { user, session, granted: None }
+    }
+}
+
+/// Finds the account of a token, and what the roles that its issuer gives amount to here.
+///
+/// # Errors
+/// UNAUTHENTICATED when there is no such account, or no operator to have a role at.
+pub async fn credentials(
+    app: &App,
+    account: &Account,
+    session: Option<SessionId>,
+    roles: Option<&[Granted]>,
+) -> Result<Credentials> {
+    let user = match account {
+        Account::Id(user) => *user,
+        Account::Email(email) => {
+            let user = people::user_by_email(&app.store, email).await?;
+            user.ok_or(Error::Unauthenticated)?.id
+        }
+    };
+    let granted = match roles {
+        Some(roles) => Some(memberships(app, roles).await?),
+        None => None,
+    };
+    Ok(Credentials { user, session, granted })
+}
+
+async fn memberships(app: &App, roles: &[Granted]) -> Result<Arc<[Membership]>> {
+    let operator = match roles.iter().any(|granted| granted.organization.is_none()) {
+        true => Some(people::operator(&app.store).await?.ok_or(Error::Unauthenticated)?),
+        false => None,
+    };
+    let memberships = roles.iter().filter_map(|granted| {
+        let organization = granted.organization.or(operator)?;
+        Some(Membership { organization, role: granted.role, offerings: Vec::new() })
+    });
+    Ok(memberships.collect())
+}
+
 /// The actor behind an account, with the memberships it has now: one statement.
 ///
 /// # Errors
 /// UNAUTHENTICATED when the account is gone or disabled, the session has been ended, or the service token
 /// revoked.
-pub async fn actor(app: &App, user: UserId, session: Option<SessionId>) -> Result<Actor> {
-    let person = people::person_within(&app.store, user, session).await?;
-    person.map(Actor::User).ok_or(Error::Unauthenticated)
+pub async fn actor(app: &App, credentials: &Credentials) -> Result<Actor> {
+    let Credentials { user, session, granted } = credentials;
+    let person = people::person_within(&app.store, *user, *session).await?;
+    let mut person = person.ok_or(Error::Unauthenticated)?;
+    if let Some(granted) = granted {
+        person.memberships = granted.to_vec();
+    }
+    Ok(Actor::User(person))
 }
 
 /// Asks whoever counts.

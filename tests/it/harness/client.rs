@@ -49,6 +49,39 @@ impl Client {
         self.token.as_deref()
     }
 
+    /// Where the server is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Sends a body as it is; the status and the text of the answer.
+    pub async fn post(&self, body: Vec<u8>, content_type: &str) -> (u16, String) {
+        let request = self.http.post(format!("{}/graphql", self.url)).header("content-type", content_type);
+        self.answer(request.body(body)).await
+    }
+
+    /// Asks with an address; the status and the text of the answer.
+    pub async fn get(&self, parameters: &[(&str, String)]) -> (u16, String) {
+        let encode = |byte: u8| match byte.is_ascii_alphanumeric() {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        };
+        let encoded = |text: &str| text.bytes().map(encode).collect::<String>();
+        let pairs: Vec<String> =
+            parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        self.answer(self.http.get(format!("{}/graphql?{}", self.url, pairs.join("&")))).await
+    }
+
+    async fn answer(&self, mut request: reqwest::RequestBuilder) -> (u16, String) {
+        // On a connection of its own: one that was kept may just be closing, after a body too large to read.
+        request = request.header("connection", "close");
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.expect("an answer");
+        (response.status().as_u16(), response.text().await.expect("a text"))
+    }
+
     /// Sends an operation.
     pub async fn send(&self, query: &str, variables: Value) -> Answer {
         let body = json!({ "query": query, "variables": variables });
@@ -129,14 +162,31 @@ impl Subscriber {
         self.socket.send(Message::text(message.to_string())).await.expect("sent");
     }
 
+    /// Sends a text as it is.
+    ///
+    /// # Errors
+    /// When the server has hung up.
+    pub async fn say(&mut self, text: &str) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+        self.socket.send(Message::text(text)).await
+    }
+
     /// The next message of the protocol.
     pub async fn message(&mut self) -> Value {
+        self.hear().await.unwrap_or_else(|code| panic!("closed with {code:?}"))
+    }
+
+    /// The next message of the protocol.
+    ///
+    /// # Errors
+    /// The code that the server closed with, if it said one.
+    pub async fn hear(&mut self) -> Result<Value, Option<u16>> {
         loop {
             let next = timeout(PATIENCE, self.socket.next()).await.expect("a message in time");
-            match next.expect("an open socket").expect("a message") {
-                Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
-                Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("unexpected {other:?}"),
+            match next {
+                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("JSON")),
+                Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(None),
             }
         }
     }
@@ -145,12 +195,9 @@ impl Subscriber {
     pub async fn until_closed(mut self) -> (Vec<Value>, Option<u16>) {
         let mut said = Vec::new();
         loop {
-            let next = timeout(PATIENCE, self.socket.next()).await.expect("an end in time");
-            match next {
-                Some(Ok(Message::Text(text))) => said.push(serde_json::from_str(&text).expect("JSON")),
-                Some(Ok(Message::Close(frame))) => return (said, frame.map(|frame| frame.code.into())),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return (said, None),
+            match self.hear().await {
+                Ok(message) => said.push(message),
+                Err(code) => return (said, code),
             }
         }
     }

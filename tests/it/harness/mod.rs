@@ -93,7 +93,21 @@ impl App {
         App::boot(Database::of_this_run(), settings).await
     }
 
+    /// Boots an application that takes the tokens of outside identity providers too.
+    pub async fn start_trusting(identities: http::Identities) -> App {
+        let settings = http::Settings { limits: http::Limits::roomy(), ..http::Settings::default() };
+        App::boot_trusting(Database::of_this_run(), settings, identities).await
+    }
+
     async fn boot(database: Database, settings: http::Settings) -> App {
+        App::boot_trusting(database, settings, http::Identities::default()).await
+    }
+
+    async fn boot_trusting(
+        database: Database,
+        settings: http::Settings,
+        identities: http::Identities,
+    ) -> App {
         speak_tls();
         let (database_url, files) = fresh_database(database).await;
         let statements = Arc::new(AtomicU64::new(0));
@@ -103,7 +117,7 @@ impl App {
         let inner = ordo::app::App::start(store, SECRET, world.clone()).await.expect("the app starts");
         tokio::spawn(inner.feed.clone().run());
         let company = Company::found(&inner).await;
-        let auth = Auth::with_secret(SECRET, "ordo", "ordo");
+        let auth = Auth::with_secret(SECRET, "ordo", "ordo").trusting(identities);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel();

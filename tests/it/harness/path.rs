@@ -171,8 +171,11 @@ impl App {
     }
 
     async fn cast(&self) -> Cast {
-        let actor =
-            async |account: Account| session::actor(&self.inner, account.id, None).await.expect("an actor");
+        let actor = async |account: Account| {
+            session::actor(&self.inner, &ordo::usecase::session::Credentials::of(account.id, None))
+                .await
+                .expect("an actor")
+        };
         let Account { id: csr, .. } = self.company.csr;
         let Account { id: agent, .. } = self.company.agent;
         Cast {

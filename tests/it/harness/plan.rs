@@ -64,7 +64,10 @@ impl App {
 
     /// What an account reaches.
     pub async fn grants(&self, account: Account) -> Vec<Grant> {
-        ordo::usecase::session::actor(&self.inner, account.id, None).await.expect("an actor").grants()
+        ordo::usecase::session::actor(&self.inner, &ordo::usecase::session::Credentials::of(account.id, None))
+            .await
+            .expect("an actor")
+            .grants()
     }
 
     /// The statement of a page, with the names of these parties.

@@ -1,0 +1,134 @@
+//! Every mutation with every field of its input, as everybody: refused on orders that are there for the
+//! viewer, with a version that no order has; and carried out, on orders made for it, by whoever may.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{
+    Operation, Proof,
+    sdl::{Field, Input, Sdl},
+    tree::Branch,
+    value::{Maker, Names, Sample, Whose},
+    walk::{arguments, head},
+};
+use crate::{authz, harness::Wanted};
+
+/// How deep a payload is read.
+const DEEP: usize = 12;
+
+/// Mutations that nobody here can carry out, and why.
+const NOT_DRIVEN: [(&str, &str); 0] = [];
+
+impl Proof {
+    /// All mutations.
+    pub async fn mutate(&mut self) {
+        let roots = self.sdl.roots("Mutation").to_vec();
+        let orders = self.learn_names().await;
+        self.judge.learn(&self.world);
+        let mut driven = BTreeSet::new();
+        for root in &roots {
+            for (name, client) in self.seats() {
+                let names = self.names(name, &orders);
+                // Everybody fills in everything and as little as possible; two try each other value.
+                let tried = if ["staff", "consumerA"].contains(&name) { usize::MAX } else { 2 };
+                for (at, given) in self.tries(root, &names).into_iter().take(tried).enumerate() {
+                    let branch = refusal(&self.sdl, root, at == 0).asking(arguments(&given), None);
+                    for part in branch.parts() {
+                        let (head, variables) = head("mutation", &given);
+                        let fills = given.iter().flat_map(|(_, sample)| sample.fills.clone()).collect();
+                        let operation = Operation { branch: &part, head, variables, fills };
+                        let body = self.ask((name, &client), &operation).await;
+                        if succeeded(&body, root) {
+                            driven.insert(root.name.clone());
+                        }
+                    }
+                }
+            }
+        }
+        for root in roots.iter().filter(|root| !driven.contains(&root.name)) {
+            self.carry_out(root).await;
+        }
+    }
+
+    /// What a mutation is tried with: everything, as little as possible, then every other value.
+    fn tries(&self, root: &Field, names: &Names) -> Vec<Vec<(Input, Sample)>> {
+        let maker = Maker { sdl: &self.sdl, names, tried: &[Whose::Own] };
+        let samples = |input: &Input| {
+            maker.samples(&format!("Mutation.{}({}:)", root.name, input.name), input, &input.name)
+        };
+        let Some((first, others)) = root.arguments.split_first() else { return vec![Vec::new()] };
+        let others: Vec<(Input, Sample)> =
+            others.iter().map(|input| (input.clone(), samples(input).remove(0))).collect();
+        let each = samples(first).into_iter().map(|mut sample| {
+            stale(&self.sdl, first, &mut sample.value);
+            [vec![(first.clone(), sample)], others.clone()].concat()
+        });
+        each.collect()
+    }
+
+    /// A mutation that everybody was refused so far, done: on an order of the company of all tests, until
+    /// somebody succeeds.
+    async fn carry_out(&mut self, root: &Field) {
+        let excuse = NOT_DRIVEN.iter().find(|(field, _)| *field == root.name);
+        let known = authz::mutations(&self.app).into_iter().find(|mutation| mutation.field == root.name);
+        let branch =
+            Branch::full(&self.sdl, "Mutation", root, DEEP).asking("(input: $input)".to_owned(), None);
+        let parts = branch.parts();
+        let people = [("staff", self.app.staff()), ("admin", self.app.admin()), ("agent", self.app.agent())];
+        let mut done = 0;
+        for part in parts.iter().filter(|_| known.is_some()) {
+            for (_, client) in &people {
+                let Some(mutation) = &known else { break };
+                let order = self.app.stand(std::slice::from_ref(&mutation.wanted)).await.remove(0);
+                let variables = mutation.variables(&order);
+                let head = format!("mutation($input: {})", root.arguments[0].ty.text);
+                // A bystander's order: none of the markers is about it.
+                let document = part.document(&head);
+                let body = client.send(&document, variables).await.body;
+                if succeeded(&body, root) {
+                    self.coverage.answered(&self.sdl, part, &body["data"][&root.name]);
+                    done += 1;
+                    break;
+                }
+            }
+        }
+        match excuse {
+            Some((field, why)) => assert_eq!(done, 0, "{field} can be driven after all: {why}"),
+            None => {
+                assert_eq!(done, parts.len(), "nobody could carry out {}: say why in NOT_DRIVEN", root.name)
+            }
+        }
+    }
+
+    /// An order of the company of all tests.
+    pub async fn stand(&self, status: &str) -> String {
+        self.app.stand(&[Wanted::new(&self.app.company.server, status)]).await.remove(0)
+    }
+}
+
+/// The payload of a mutation that is refused: why in full once, and what is null then by its leaves.
+fn refusal(sdl: &Sdl, root: &Field, in_full: bool) -> Branch {
+    let mut branch = Branch::full(sdl, "Mutation", root, 1);
+    let deep = Branch::full(sdl, "Mutation", root, if in_full { DEEP } else { 1 });
+    let errors = deep.children.into_iter().find(|child| child.field.name == "errors");
+    if let Some(errors) = errors {
+        branch.children.retain(|child| child.field.name != "errors");
+        branch.children.push(errors);
+    }
+    branch
+}
+
+/// Makes sure that an order which is there for the viewer is left as it is.
+fn stale(sdl: &Sdl, argument: &Input, input: &mut Value) {
+    if sdl.get(&argument.ty.name).inputs.iter().any(|field| field.name == "expectedVersion") {
+        input["expectedVersion"] = json!(99);
+    }
+}
+
+/// Whether a mutation was carried out.
+fn succeeded(body: &Value, root: &Field) -> bool {
+    let payload = &body["data"][&root.name];
+    let refused = payload["errors"].as_array().is_some_and(|errors| !errors.is_empty());
+    body.get("errors").is_none() && !payload.is_null() && !refused
+}

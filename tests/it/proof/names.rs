@@ -1,0 +1,143 @@
+//! What everybody can name: things of their own, things out of reach, things that do not exist.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    Proof,
+    expectation::{Kind, relation},
+    judge::is_id,
+    value::Names,
+    world::{Marker, Owner, Viewer, World},
+};
+
+/// All that can be named about an order.
+const NAMED: &str = "query($id: ID!) { order(by: { id: $id }) { id number externalReference customer { id } \
+    provider { id } csr { id } deliveryAgent { id } items { nodes { id product { id } resource { id } } } \
+    payments { id } refunds { id } invoice { id number } attempts { nodes { id } } \
+    notes { id audience } } }";
+
+impl Proof {
+    /// Ids and numbers are markers too, and the names that filters and inputs take.
+    pub async fn learn_names(&mut self) -> Vec<BTreeMap<String, String>> {
+        let admin = self.world.viewer("admin").client.clone();
+        let mut all = Vec::new();
+        for order in 0..self.world.orders.len() {
+            let id = self.world.orders[order].id.clone();
+            let told = admin.data(NAMED, json!({ "id": id })).await["order"].clone();
+            mark_ids(&mut self.world, order, &told);
+            let mut names = BTreeMap::new();
+            for (what, at) in [
+                ("order", "/id"),
+                ("number", "/number"),
+                ("reference", "/externalReference"),
+                ("customer", "/customer/id"),
+                ("provider", "/provider/id"),
+                ("csr", "/csr/id"),
+                ("agent", "/deliveryAgent/id"),
+                ("product", "/items/nodes/0/product/id"),
+                ("item", "/items/nodes/0/id"),
+                ("resource", "/items/nodes/0/resource/id"),
+                ("payment", "/payments/0/id"),
+            ] {
+                let found = told.pointer(at).and_then(Value::as_str);
+                names.extend(found.map(|found| (what.to_owned(), found.to_owned())));
+            }
+            all.push(names);
+        }
+        all
+    }
+
+    /// What a viewer can name; what it has come across by chance is not out of reach.
+    pub fn names(&self, name: &str, orders: &[BTreeMap<String, String>]) -> Names {
+        let viewer = self.world.viewers.iter().find(|viewer| viewer.name == name);
+        let known = self.judge.ids(name);
+        let mut names = Names::default();
+        // The fullest orders come first, so that as much as possible is of one order.
+        let mut by_weight: Vec<usize> = (0..orders.len()).collect();
+        by_weight.sort_by_key(|order| std::cmp::Reverse(orders[*order].len()));
+        for order in by_weight {
+            let placed = &self.world.orders[order];
+            let own = viewer.is_some_and(|viewer| relation(viewer, placed).is_some());
+            for (what, found) in &orders[order] {
+                if own {
+                    names.own.entry(what.clone()).or_insert_with(|| found.clone());
+                } else if !known.contains(found) {
+                    names.foreign.entry(what.clone()).or_insert_with(|| found.clone());
+                }
+            }
+        }
+        // Accounts that nobody told of, and products off the shelf.
+        let users = self.world.viewers.iter().map(|it| (Owner::User(it.user), it.user.to_string()));
+        let shelf = self.world.shelf.iter().enumerate();
+        let products = shelf.map(|(at, product)| (Owner::Product(at), product.id.to_string()));
+        for (owner, id) in users.chain(products).filter(|(owner, _)| self.is_hidden(viewer, *owner)) {
+            let what: &[&str] =
+                if matches!(owner, Owner::User(_)) { &["csr", "agent"] } else { &["product"] };
+            for what in what {
+                names.foreign.entry((*what).to_owned()).or_insert_with(|| id.clone());
+            }
+        }
+        for (what, found) in names.own.iter().chain(&names.foreign) {
+            let missing = match what.as_str() {
+                _ if is_id(found) => World::missing(&self.app, found),
+                "number" => "1000000007".to_owned(),
+                _ => "no-such-reference".to_owned(),
+            };
+            names.missing.insert(what.clone(), missing);
+        }
+        for what in
+            ["order", "customer", "provider", "product", "csr", "agent", "item", "payment", "resource"]
+        {
+            let prefix = match what {
+                "customer" | "provider" => "org",
+                "csr" | "agent" => "user",
+                other => other,
+            };
+            let missing = World::missing(&self.app, &format!("{prefix}_{}", "0".repeat(26)));
+            names.missing.entry(what.to_owned()).or_insert(missing);
+        }
+        names
+    }
+}
+
+impl Proof {
+    /// Whether nothing about something is for a viewer.
+    fn is_hidden(&self, viewer: Option<&Viewer>, owner: Owner) -> bool {
+        let mut about = self.world.markers.iter().filter(|marker| marker.owner == owner);
+        !viewer.is_some_and(|viewer| about.any(|marker| self.world.finds(viewer, marker)))
+    }
+}
+
+/// Ids of the parts of an order are for whoever sees the parts.
+fn mark_ids(world: &mut World, order: usize, told: &Value) {
+    let mut mark = |kind: Kind, value: &Value| {
+        let known = |text: &str| world.markers.iter().any(|marker| marker.text == text);
+        if let Some(text) = value.as_str().filter(|text| !known(text)) {
+            world.markers.push(Marker { text: text.to_owned(), kind, owner: Owner::Order(order) });
+        }
+    };
+    let each = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    mark(Kind::OrderName, &told["number"]);
+    mark(Kind::Invoice, &told["invoice"]["id"]);
+    mark(Kind::Invoice, &told["invoice"]["number"]);
+    for item in each(&told["items"]["nodes"]) {
+        mark(Kind::Line, &item["id"]);
+        mark(Kind::Resource, &item["resource"]["id"]);
+    }
+    for part in each(&told["payments"]).iter().chain(&each(&told["refunds"])) {
+        mark(Kind::Payment, &part["id"]);
+    }
+    for attempt in each(&told["attempts"]["nodes"]) {
+        mark(Kind::Attempt, &attempt["id"]);
+    }
+    for note in each(&told["notes"]) {
+        let kind = match note["audience"].as_str() {
+            Some("STAFF") => Kind::NoteToStaff,
+            Some("PROVIDER") => Kind::NoteToProvider,
+            _ => Kind::NoteToPublic,
+        };
+        mark(kind, &note["id"]);
+    }
+}

@@ -1,0 +1,69 @@
+//! Refusals that take a situation of their own: each expected error once, and what it tells.
+
+use serde_json::{Value, json};
+
+use super::{Operation, Proof, tree::Branch, world::World};
+use crate::harness::Client;
+
+impl Proof {
+    /// Brings about every expected error.
+    pub async fn provoke(&mut self) {
+        let company = self.app.company.clone();
+        let line = |id: domain::id::ProductId| json!({ "product": id.to_string() });
+        let create = |lines: Value, more: Value| {
+            let mut input = json!({ "customer": { "id": company.customer.to_string() }, "lines": lines });
+            input.as_object_mut().expect("an input").extend(more.as_object().expect("fields").clone());
+            input
+        };
+        let (server, rival) = (line(company.server.id), line(company.rival_server.id));
+        let mixed = create(json!([server, rival]), json!({}));
+        self.refuse("orderCreate", mixed, "MIXED_ORDER").await;
+        let named = create(json!([server]), json!({ "externalReference": "PO-twice" }));
+        self.app.place_input(&self.app.staff(), named.clone()).await;
+        self.refuse("orderCreate", named, "DUPLICATE_REFERENCE").await;
+        let keyed =
+            |note: &str| create(json!([server]), json!({ "idempotencyKey": "twice", "customerNote": note }));
+        self.app.place_input(&self.app.staff(), keyed("one")).await;
+        self.refuse("orderCreate", keyed("two"), "IDEMPOTENCY_MISMATCH").await;
+        self.refuse("orderCreate", create(json!([]), json!({})), "VALIDATION").await;
+        let draft = self.stand("draft").await;
+        self.refuse("orderTransition", json!({ "order": draft, "action": "ship" }), "ILLEGAL_TRANSITION")
+            .await;
+        let failed = self.stand("failed").await;
+        let unsaid = json!({ "order": failed, "action": "cancel_failed" });
+        self.refuse("orderTransition", unsaid, "MISSING_REASON").await;
+        let parcel = self.app.place(&self.app.staff(), &company.parcel, 1).await;
+        self.refuse("orderDispatch", json!({ "order": parcel }), "GUARD_FAILED").await;
+        let old = json!({ "order": draft, "expectedVersion": 99 });
+        self.refuse("orderSubmit", old, "VERSION_CONFLICT").await;
+        let nobody = World::missing(&self.app, &draft);
+        self.refuse("orderSubmit", json!({ "order": nobody }), "NOT_FOUND").await;
+        // The customer may not say that it is paid, but may cancel.
+        let consumer = self.world.viewer("consumerA").client.clone();
+        let due = self.world.orders.iter().find(|order| order.name == "A11").expect("an order").id.clone();
+        let paid = json!({ "order": due });
+        self.refuse_to(("consumerA", &consumer), "orderConfirmPayment", paid, "NOT_PERMITTED").await;
+    }
+
+    /// Staff is refused, and reads all of why.
+    async fn refuse(&mut self, field: &str, input: Value, code: &str) {
+        let client = self.app.staff();
+        self.refuse_to(("staff", &client), field, input, code).await;
+    }
+
+    async fn refuse_to(&mut self, who: (&'static str, &Client), field: &str, input: Value, code: &str) {
+        let root = self.sdl.roots("Mutation").iter().find(|root| root.name == field).cloned();
+        let root = root.unwrap_or_else(|| panic!("no mutation {field}"));
+        let branch = Branch::full(&self.sdl, "Mutation", &root, 3).asking("(input: $input)".to_owned(), None);
+        for part in branch.parts() {
+            let head = format!("mutation($input: {})", root.arguments[0].ty.text);
+            let variables = json!({ "input": input });
+            let operation = Operation { branch: &part, head, variables, fills: [].into() };
+            let body = self.ask(who, &operation).await;
+            if let Some(told) = body["data"][field]["errors"].as_array().filter(|_| part.selects("errors")) {
+                assert_eq!(told.len(), 1, "{body}");
+                assert_eq!(told[0]["code"], code, "{body}");
+            }
+        }
+    }
+}
