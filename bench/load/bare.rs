@@ -16,15 +16,23 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION},
     routing::post,
 };
+use chrono::{DateTime, Utc};
 use ordo::{
     app::App,
     graphql::{Schema, Session, schema},
-    http::auth::{Auth, Verified},
-    usecase,
+    http::auth::Auth,
+    usecase::{self, session::Credentials},
 };
 use tokio::net::TcpListener;
 
 use crate::{CONNECTIONS, SECRET, site};
+
+/// Who sends a token.
+#[derive(Clone)]
+struct Known {
+    credentials: Credentials,
+    expires_at: DateTime<Utc>,
+}
 
 #[derive(Clone)]
 struct Executor {
@@ -32,7 +40,7 @@ struct Executor {
     schema: Schema,
     auth: Auth,
     /// Who sends a header, by its bytes.
-    known: Arc<RwLock<HashMap<HeaderValue, Verified>>>,
+    known: Arc<RwLock<HashMap<HeaderValue, Known>>>,
 }
 
 /// Serves until it is killed.
@@ -59,25 +67,29 @@ async fn execute(
     request: GraphQLRequest,
 ) -> Result<GraphQLResponse, StatusCode> {
     let request = request.into_inner();
-    let who = executor.who(&headers).ok_or(StatusCode::UNAUTHORIZED)?;
+    let who = executor.who(&headers).await.ok_or(StatusCode::UNAUTHORIZED)?;
     let mut app = executor.app.clone();
     if !request.query.starts_with("mutation") {
         app.store = app.store.reading();
     }
-    let actor = usecase::session::actor(&app, who.user, who.session).await;
+    let actor = usecase::session::actor(&app, &who.credentials).await;
     let actor = actor.map_err(|_| StatusCode::UNAUTHORIZED)?;
-    let request = request.data(Session::new(actor, who.session, who.expires_at)).data(app);
+    let request = request.data(Session::new(actor, who.credentials, who.expires_at)).data(app);
     Ok(executor.schema.execute(request).await.into())
 }
 
 impl Executor {
-    fn who(&self, headers: &HeaderMap) -> Option<Verified> {
+    /// Verifies the token when it comes for the first time.
+    async fn who(&self, headers: &HeaderMap) -> Option<Known> {
         let header = headers.get(AUTHORIZATION)?;
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(header).copied();
-        known.or_else(|| {
-            let who = self.auth.bearer(headers, self.app.world.now()).ok().flatten()?;
-            self.known.write().unwrap_or_else(PoisonError::into_inner).insert(header.clone(), who);
-            Some(who)
-        })
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(header).cloned();
+        if known.is_some() {
+            return known;
+        }
+        let who = self.auth.bearer(headers, self.app.world.now()).await.ok().flatten()?;
+        let credentials = usecase::session::credentials(&self.app, &who.account, who.session, None);
+        let known = Known { credentials: credentials.await.ok()?, expires_at: who.expires_at };
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(header.clone(), known.clone());
+        Some(known)
     }
 }
