@@ -23,6 +23,9 @@ const CUSTOMERS: usize = 50;
 /// Products of each provider for each workflow.
 const PRODUCTS: usize = 5;
 
+/// Who has an account: one of each role, named after it.
+pub const ROLES: [Role; 4] = [Role::Staff, Role::Csr, Role::Provider, Role::Approver];
+
 /// Those whom the measurement speaks for.
 #[derive(Clone, Debug, Default)]
 pub struct Company {

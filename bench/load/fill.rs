@@ -1,20 +1,14 @@
 //! Orders by the million, made inside the database: three lines and three events each, spread over
 //! providers, customers, statuses and time.
 
-use std::sync::Arc;
-
 use anyhow::{Result, anyhow};
 use domain::id::{OrganizationId, TypedId};
-use ordo::{
-    app::{App, Machine},
-    store::Store,
-};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use uuid::Uuid;
 
 use crate::{
-    SECRET,
     company::{self, Company},
+    site,
 };
 
 /// The first order's moment, in milliseconds: 1 January 2026.
@@ -24,9 +18,7 @@ const STEP: i64 = 20_000;
 
 /// Makes the tables, the company and so many orders.
 pub async fn fill(url: &str, orders: i64) -> Result<Company> {
-    let store = Store::open(url, 2).await.map_err(|error| anyhow!("{error:?}"))?;
-    let app = App::start(store, SECRET.as_bytes(), Arc::new(Machine)).await;
-    let app = app.map_err(|error| anyhow!("{error:?}"))?;
+    let app = site::boot(url, 2).await?;
     let company = company::found(&app).await?;
     app.store.close().await.map_err(|error| anyhow!("{error:?}"))?;
     let mut options = ConnectOptions::new(url);

@@ -3,6 +3,10 @@
 
 use std::{
     net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -38,6 +42,14 @@ pub struct Round {
     pub latencies: Vec<f64>,
 }
 
+impl Round {
+    /// The latency that this part of all stayed below, in milliseconds.
+    pub fn quantile(&self, part: f64) -> f64 {
+        let place = (self.latencies.len() as f64 * part) as usize;
+        self.latencies.get(place.min(self.latencies.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+    }
+}
+
 /// Sends for so long, one task for each script.
 pub async fn run(
     address: SocketAddr,
@@ -45,16 +57,42 @@ pub async fn run(
     good: fn(&[u8]) -> bool,
     length: Duration,
 ) -> Result<Round> {
+    drive(address, scripts, good, Duration::ZERO, until(Instant::now() + length)).await
+}
+
+/// Says yes until then.
+pub fn until(end: Instant) -> impl Fn() -> bool + Clone + Send + 'static {
+    move || Instant::now() < end
+}
+
+/// Says yes so many times, to all who ask together.
+pub fn times(count: u32) -> impl Fn() -> bool + Clone + Send + 'static {
+    let left = Arc::new(AtomicU32::new(count));
+    move || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+}
+
+/// Sends as long as `going` says yes, one task for each script, each with this pause after an answer.
+pub async fn drive(
+    address: SocketAddr,
+    scripts: &mut Vec<Script>,
+    good: impl Fn(&[u8]) -> bool + Clone + Send + 'static,
+    pause: Duration,
+    going: impl Fn() -> bool + Clone + Send + 'static,
+) -> Result<Round> {
     let mut connections = Vec::new();
     for _ in 0..scripts.len() {
         connections.push(Connection::open(address).await?);
     }
     let begun = Instant::now();
     let mut tasks = Vec::new();
+    let step = pause / u32::try_from(scripts.len())?.max(1);
+    let mut start = Duration::ZERO;
     for (mut connection, mut script) in connections.into_iter().zip(scripts.drain(..)) {
+        let (good, going) = (good.clone(), going.clone());
         tasks.push(tokio::spawn(async move {
             let mut latencies = Vec::new();
-            while begun.elapsed() < length {
+            rest(start).await;
+            while going() {
                 let request = &script.requests[script.next % script.requests.len()];
                 let sent = Instant::now();
                 let answer = connection.ask(request).await?;
@@ -63,9 +101,12 @@ pub async fn run(
                     bail!("an answer that counts as failed: {}", String::from_utf8_lossy(answer));
                 }
                 script.next += 1;
+                rest(pause).await;
             }
             Ok((script, latencies))
         }));
+        // Those who pause take turns.
+        start += step;
     }
     let mut all = Vec::new();
     for task in tasks {
@@ -76,6 +117,13 @@ pub async fn run(
     let seconds = begun.elapsed().as_secs_f64();
     all.sort_by(f64::total_cmp);
     Ok(Round { answers: all.len(), seconds, latencies: all })
+}
+
+/// No time at all is not even a turn of the scheduler.
+async fn rest(pause: Duration) {
+    if !pause.is_zero() {
+        tokio::time::sleep(pause).await;
+    }
 }
 
 /// The body of one answer.
@@ -119,7 +167,8 @@ impl Connection {
     fn body(&self) -> Result<Option<(usize, usize)>> {
         let Some(end) = self.read.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
         let head = std::str::from_utf8(&self.read[..end])?;
-        if !head.starts_with("HTTP/1.1 200 ") {
+        // Too much is asked on purpose, too: whether an answer is a good one, its body says.
+        if !["HTTP/1.1 200 ", "HTTP/1.1 429 "].iter().any(|expected| head.starts_with(expected)) {
             bail!(
                 "the answer is {}: {}",
                 head.lines().next().unwrap_or("empty"),

@@ -1,23 +1,36 @@
-//! The load binary: what a page, an order and a transition cost, beside a hand-written handler.
+//! The load binary: what a page, an order and a transition cost beside another server, and what the front
+//! door takes: refusals, log-ins, idle sockets.
 //! Starts everything it needs on this machine alone, ends by itself, and leaves nothing behind.
 //! It measures; it never decides whether a build is good. `docs/performance.md` says how to read it.
 
+mod bare;
 mod baseline;
+mod bomb;
 mod buffers;
 mod company;
+mod comparison;
 mod fill;
 mod generator;
+mod logins;
 mod postgres;
 mod process;
 mod report;
 mod rounds;
+mod site;
+mod sockets;
 mod statements;
+mod watcher;
 mod workload;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::{Context, Result, bail};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+
+use self::{
+    comparison::Against,
+    site::{On, Site},
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -25,8 +38,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The secret of the servers measured here. They listen on the loopback address alone, over data that is
 /// made up and thrown away.
 const SECRET: &str = "a secret for measuring and for nothing else";
+/// As many connections to the database as Ordo has by default.
+const CONNECTIONS: u32 = 8;
 
-/// Measures Ordo beside a hand-written handler on the same data.
+/// Measures Ordo: without a command, beside another server on the same data.
 #[derive(Debug, Parser)]
 #[command(name = "load")]
 struct Arguments {
@@ -54,6 +69,9 @@ struct Plan {
     /// The databases; both if not given
     #[arg(long, value_enum)]
     on: Vec<On>,
+    /// What Ordo is compared with
+    #[arg(long, value_enum, default_value = "baseline")]
+    against: Against,
     /// Only cases whose name contains this
     #[arg(long, default_value = "")]
     only: String,
@@ -65,17 +83,20 @@ struct Plan {
     ordo: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum On {
-    Postgres,
-    Sqlite,
-}
-
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// How soon 18 nested fragments are refused
+    Bomb(bomb::Options),
+    /// How long queries take while passwords are tried
+    Logins(logins::Options),
+    /// What idle sockets take of the server's memory
+    Sockets(sockets::Options),
     /// Answer by hand-written statements (started by the measurement itself)
     #[command(hide = true)]
     Baseline { url: String },
+    /// Answer by the stock integration (started by the measurement itself)
+    #[command(hide = true)]
+    Bare { url: String },
 }
 
 fn main() -> ExitCode {
@@ -85,8 +106,9 @@ fn main() -> ExitCode {
         runtime.block_on(async {
             match command {
                 Some(Command::Baseline { url }) => baseline::serve(&url).await,
+                Some(Command::Bare { url }) => bare::serve(&url).await,
                 None if plan.buffers => buffers::measure().await,
-                None => measure(&plan).await,
+                command => measure(&plan, command.as_ref()).await,
             }
         })
     });
@@ -99,62 +121,28 @@ fn main() -> ExitCode {
     }
 }
 
-async fn measure(plan: &Plan) -> Result<()> {
+async fn measure(plan: &Plan, command: Option<&Command>) -> Result<()> {
     let ordo = plan.ordo.clone().map_or_else(beside, Ok)?;
     let both = [On::Postgres, On::Sqlite];
     let databases = if plan.on.is_empty() { &both[..] } else { &plan.on };
-    for database in databases {
-        measure_on(plan, *database, &ordo).await?;
+    for on in databases {
+        let site = Site::prepare(*on, plan.orders, &ordo).await?;
+        match command {
+            Some(Command::Bomb(options)) => bomb::measure(&site, options).await?,
+            Some(Command::Logins(options)) => logins::measure(&site, options, plan.lengths()).await?,
+            Some(Command::Sockets(options)) => sockets::measure(&site, options).await?,
+            _ => comparison::measure(&site, plan).await?,
+        }
     }
     Ok(())
 }
 
-/// One database, made for this and removed afterwards: one copy for each server, so that neither pays for
-/// what the other wrote.
-async fn measure_on(plan: &Plan, database: On, ordo: &std::path::Path) -> Result<()> {
-    let folder = tempfile::tempdir().context("there is no folder for temporary files")?;
-    let cluster = match database {
-        On::Postgres => Some(postgres::Cluster::start()?),
-        On::Sqlite => None,
-    };
-    let (own, other) = match &cluster {
-        Some(cluster) => (cluster.create("ordo", None).await?, cluster.url("baseline")),
-        None => {
-            let url = |name: &str| format!("sqlite://{}?mode=rwc", folder.path().join(name).display());
-            (url("ordo.db"), url("baseline.db"))
-        }
-    };
-    eprintln!("filling {database:?} with {} orders …", plan.orders);
-    let company = fill::fill(&own, plan.orders).await?;
-    match &cluster {
-        Some(cluster) => {
-            cluster.create("baseline", Some("ordo")).await?;
-        }
-        None => {
-            std::fs::copy(folder.path().join("ordo.db"), folder.path().join("baseline.db"))?;
-        }
+impl Plan {
+    /// All rounds in one, and one.
+    fn lengths(&self) -> logins::Lengths {
+        let attacked = Duration::from_millis(self.millis);
+        logins::Lengths { calm: attacked * u32::from(self.rounds), attacked }
     }
-    let cases = workload::cases(&own, &company, usize::from(plan.connections)).await?;
-    let cases: Vec<_> = cases.into_iter().filter(|case| case.name.contains(&plan.only)).collect();
-    if cases.is_empty() {
-        bail!("no case is named like `{}`", plan.only);
-    }
-    let statements = statements::count(&own, &cases).await?;
-    let servers = process::Pair::start(ordo, &own, &other, folder.path()).await?;
-    let memory = servers.ordo.resident()?;
-    let database_pid = cluster.as_ref().map(postgres::Cluster::pid).transpose()?;
-    let settings = rounds::Settings {
-        rounds: usize::from(plan.rounds),
-        length: Duration::from_millis(plan.millis),
-        database: database_pid,
-    };
-    let mut rows = Vec::new();
-    for (case, statements) in cases.into_iter().zip(statements) {
-        eprintln!("{} …", case.name);
-        rows.push(report::Row { statements, ..rounds::measure(&servers, case, &settings).await? });
-    }
-    report::print(&format!("{database:?}, {} orders", plan.orders), &rows, memory);
-    Ok(())
 }
 
 /// `target/release/ordo` for `target/release/examples/load`.

@@ -18,7 +18,7 @@ pub struct Row {
     pub name: &'static str,
     pub statements: u64,
     pub ordo: Figures,
-    pub baseline: Figures,
+    pub other: Figures,
 }
 
 impl Figures {
@@ -43,24 +43,24 @@ impl Figures {
     }
 }
 
-/// Prints all cases of one database.
-pub fn print(title: &str, rows: &[Row], resident: f64) {
+/// Prints all cases of one database, beside a server of this name.
+pub fn print(title: &str, other: &str, rows: &[Row], resident: f64) {
     println!("\n### {title}\n");
     println!(
-        "| case | | requests/s | p50 ms | p99 ms | CPU ms server | CPU ms database | CPU to baseline | statements |"
+        "| case | | requests/s | p50 ms | p99 ms | CPU ms server | CPU ms database | CPU to {other} | server's alone | statements |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for row in rows {
-        let ratio = format!("**{:.2}**", row.ordo.cpu() / row.baseline.cpu());
-        line(row.name, "Ordo", &row.ordo, &ratio, &row.statements.to_string());
-        line("", "baseline", &row.baseline, "1", "");
+        let (all, own) = (row.ordo.cpu() / row.other.cpu(), row.ordo.server / row.other.server);
+        line(row.name, "Ordo", &row.ordo, &format!("**{all:.2}** | {own:.2}"), &row.statements.to_string());
+        line("", other, &row.other, "1 | 1", "");
     }
     println!("\nMemory of the idle server: {resident:.1} MB.");
 }
 
-fn line(case: &str, who: &str, figures: &Figures, ratio: &str, statements: &str) {
+fn line(case: &str, who: &str, figures: &Figures, ratios: &str, statements: &str) {
     let Figures { per_second, p50, p99, server, database } = figures;
     println!(
-        "| {case} | {who} | {per_second:.0} | {p50:.1} | {p99:.1} | {server:.3} | {database:.3} | {ratio} | {statements} |"
+        "| {case} | {who} | {per_second:.0} | {p50:.1} | {p99:.1} | {server:.3} | {database:.3} | {ratios} | {statements} |"
     );
 }

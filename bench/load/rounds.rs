@@ -1,4 +1,4 @@
-//! Rounds in turn, Ordo then the baseline, and the median of each: what disturbs the machine disturbs both.
+//! Rounds in turn, Ordo then the other server, and the median of each: what disturbs the machine disturbs both.
 
 use std::time::Duration;
 
@@ -27,27 +27,22 @@ const WARM_UP: Duration = Duration::from_millis(700);
 pub async fn measure(servers: &Pair, mut case: Case, settings: &Settings) -> Result<Row> {
     compare(servers, &case).await?;
     let good = case.good;
-    let both = [(&servers.ordo, &mut case.ordo), (&servers.baseline, &mut case.baseline)];
+    let both = [(&servers.ordo, &mut case.ordo), (&servers.other, &mut case.other)];
     for (server, scripts) in both {
         generator::run(server.address, scripts, good, WARM_UP).await?;
     }
-    let (mut ordo, mut baseline) = (Vec::new(), Vec::new());
+    let (mut ordo, mut other) = (Vec::new(), Vec::new());
     for _ in 0..settings.rounds {
         ordo.push(round(&servers.ordo, &mut case.ordo, good, settings).await?);
-        baseline.push(round(&servers.baseline, &mut case.baseline, good, settings).await?);
+        other.push(round(&servers.other, &mut case.other, good, settings).await?);
     }
-    Ok(Row {
-        name: case.name,
-        statements: 0,
-        ordo: Figures::median(&ordo),
-        baseline: Figures::median(&baseline),
-    })
+    Ok(Row { name: case.name, statements: 0, ordo: Figures::median(&ordo), other: Figures::median(&other) })
 }
 
 /// Both must do the same work, or there is nothing to compare.
 async fn compare(servers: &Pair, case: &Case) -> Result<()> {
     let own = generator::once(servers.ordo.address, &case.compared.0).await?;
-    let other = generator::once(servers.baseline.address, &case.compared.1).await?;
+    let other = generator::once(servers.other.address, &case.compared.1).await?;
     for answer in [&own, &other] {
         if !(case.good)(answer) {
             bail!("{}: no good answer: {}", case.name, String::from_utf8_lossy(answer));
@@ -71,14 +66,10 @@ async fn round(
     let (server_before, database_before) = (server.cpu()?, database()?);
     let round = generator::run(server.address, scripts, good, settings.length).await?;
     let answers = round.answers as f64;
-    let quantile = |part: f64| {
-        let place = (round.latencies.len() as f64 * part) as usize;
-        round.latencies.get(place.min(round.latencies.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
-    };
     Ok(Figures {
         per_second: answers / round.seconds,
-        p50: quantile(0.5),
-        p99: quantile(0.99),
+        p50: round.quantile(0.5),
+        p99: round.quantile(0.99),
         server: (server.cpu()? - server_before) / answers,
         database: (database()? - database_before) / answers,
     })

@@ -1,4 +1,5 @@
-//! What is asked: a page, an order, a transition, as GraphQL of Ordo and as a plain path of the baseline.
+//! What is asked: a page, an order, a transition, as GraphQL of Ordo and as a plain path of the
+//! baseline.
 
 use anyhow::{Context, Result, anyhow};
 use chrono::TimeDelta;
@@ -33,17 +34,31 @@ pub struct Case {
     pub name: &'static str,
     /// To Ordo, one script for each connection.
     pub ordo: Vec<Script>,
-    /// To the baseline.
-    pub baseline: Vec<Script>,
+    /// To the server that it is compared with.
+    pub other: Vec<Script>,
     /// Whether an answer is one.
     pub good: fn(&[u8]) -> bool,
     /// A request whose statements are counted.
     pub counted: Vec<u8>,
-    /// A request that both must answer the same: to Ordo, to the baseline.
+    /// A request that both must answer the same: to Ordo, to the other.
     pub compared: (Vec<u8>, Vec<u8>),
 }
 
-/// Every case.
+impl Case {
+    /// The same case for another server that speaks GraphQL.
+    pub fn same_for_both(self) -> Case {
+        let compared = self.compared.0;
+        Case { other: self.ordo.clone(), compared: (compared.clone(), compared), ..self }
+    }
+}
+
+/// Whether a text holds an error of this code.
+pub fn says(answer: &[u8], code: &str) -> bool {
+    let error = format!("\"code\":\"{code}\"");
+    answer.windows(error.len()).any(|part| part == error.as_bytes())
+}
+
+/// Every case, beside the baseline.
 pub async fn cases(url: &str, company: &Company, connections: usize) -> Result<Vec<Case>> {
     let token = |user: Option<UserId>| token(user);
     let (staff, csr) = (token(company.staff)?, token(company.csr)?);
@@ -51,11 +66,11 @@ pub async fn cases(url: &str, company: &Company, connections: usize) -> Result<V
     let chosen = json!({ "where": { "workflow": { "in": ["cloud"] }, "status": { "in": ["fulfilled"] } } });
     let page = |name, token: &str, path: String| Case {
         name,
-        ordo: vec![Script::new(vec![post(token, PAGE, &chosen)]); connections],
-        baseline: vec![Script::new(vec![get(&path)]); connections],
+        ordo: vec![Script::new(vec![post(Some(token), PAGE, &chosen)]); connections],
+        other: vec![Script::new(vec![get(&path)]); connections],
         good: |body| body.starts_with(b"{\"data\":{\"orders\":{\"nodes\":[{"),
-        counted: post(token, PAGE, &chosen),
-        compared: (post(token, PAGE, &chosen), get(&path)),
+        counted: post(Some(token), PAGE, &chosen),
+        compared: (post(Some(token), PAGE, &chosen), get(&path)),
     };
     Ok(vec![
         page("page, provider", &provider, format!("/page/provider/{}", company.providers[0].0)),
@@ -83,12 +98,12 @@ async fn orders(url: &str, select: &str, count: usize) -> Result<Vec<OrderId>> {
 }
 
 fn detail(token: &str, orders: &[OrderId], connections: usize) -> Case {
-    let own = |id: &OrderId| post(token, DETAIL, &json!({ "id": id }));
+    let own = |id: &OrderId| post(Some(token), DETAIL, &json!({ "id": id }));
     let other = |id: &OrderId| get(&format!("/order/{}", id.0));
     Case {
         name: "detail, provider",
         ordo: vec![Script::new(orders.iter().map(own).collect()); connections],
-        baseline: vec![Script::new(orders.iter().map(other).collect()); connections],
+        other: vec![Script::new(orders.iter().map(other).collect()); connections],
         good: |body| body.starts_with(b"{\"data\":{\"order\":{"),
         counted: own(&orders[0]),
         compared: (own(&orders[0]), other(&orders[0])),
@@ -97,7 +112,7 @@ fn detail(token: &str, orders: &[OrderId], connections: usize) -> Case {
 
 /// Each connection moves its own orders to and fro; the first two orders are for probes.
 fn transition(token: &str, orders: &[OrderId], connections: usize) -> Case {
-    let own = |id: &OrderId, to: &str| post(token, TRANSITION, &json!({ "order": id, "to": to }));
+    let own = |id: &OrderId, to: &str| post(Some(token), TRANSITION, &json!({ "order": id, "to": to }));
     let other = |id: &OrderId, to: &str| request("POST", &format!("/order/{}/{to}", id.0), "", "");
     let scripts = |one: &dyn Fn(&OrderId, &str) -> Vec<u8>| {
         let each = orders[2..].chunks(MOVED).take(connections);
@@ -110,21 +125,24 @@ fn transition(token: &str, orders: &[OrderId], connections: usize) -> Case {
     Case {
         name: "transition, CSR",
         ordo: scripts(&own),
-        baseline: scripts(&other),
+        other: scripts(&other),
         good: |body| body.ends_with(b"\"errors\":[]}}}"),
         counted: own(&orders[0], "processing"),
         compared: (own(&orders[1], "processing"), other(&orders[1], "processing")),
     }
 }
 
-fn token(user: Option<UserId>) -> Result<String> {
+/// A token for an account.
+pub fn token(user: Option<UserId>) -> Result<String> {
     let now = Machine.now();
     let user = user.context("nobody is there")?;
     Ok(Auth::with_secret(SECRET.as_bytes(), "ordo", "ordo").issue(user, now, now + TimeDelta::hours(12))?)
 }
 
-fn post(token: &str, query: &str, variables: &Value) -> Vec<u8> {
-    let headers = format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n");
+/// An operation, of somebody or of nobody.
+pub fn post(token: Option<&str>, query: &str, variables: &Value) -> Vec<u8> {
+    let authorization = token.map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
+    let headers = format!("{authorization}content-type: application/json\r\n");
     request("POST", "/graphql", &headers, &json!({ "query": query, "variables": variables }).to_string())
 }
 

@@ -18,8 +18,7 @@ use sea_orm::sqlx::{
 };
 use tokio::net::TcpListener;
 
-/// As many connections as Ordo has by default.
-const CONNECTIONS: u32 = 8;
+use crate::CONNECTIONS;
 
 /// Serves until it is killed.
 pub async fn serve(url: &str) -> Result<()> {
