@@ -1,4 +1,4 @@
-//! The edge to the network: routes, tokens, GraphQL over POST, GET and WebSocket.
+//! The edge to the network: connections, routes, tokens, limits; GraphQL over HTTP, WebSocket and events.
 //! It may use the schema, the app and `usecase::session`; nothing below them.
 //! What never happens here: rules, SQL, a read of business data.
 
