@@ -10,8 +10,11 @@ use domain::{
     order::{Sight, Watch, sight},
     permission::Field,
 };
-use futures_util::Stream;
-use tokio::time::{Instant, interval_at, timeout_at};
+use futures_util::{Stream, StreamExt};
+use tokio::{
+    sync::mpsc::Sender,
+    time::{Instant, interval_at, timeout_at},
+};
 
 use super::{
     Order,
@@ -175,6 +178,7 @@ impl LiveStream {
 
     /// The messages: STARTED, then what happens, until the token expires or the account is gone.
     fn messages(mut self) -> impl Stream<Item = Result<OrderChange>> {
+        // Boxed: a channel has room for its messages from the beginning, and most streams are idle.
         let (sender, receiver) = tokio::sync::mpsc::channel(16);
         // A task of its own: it waits for the feed and the clock; the channel holds a handful of
         // messages, so a client that does not read stops its stream and nobody else's.
@@ -184,16 +188,16 @@ impl LiveStream {
                 () = sender.closed() => return,
             };
             if let Err(failure) = ended {
-                let _ = sender.send(Err(failure)).await;
+                let _ = sender.send(Box::new(Err(failure))).await;
             }
         });
-        tokio_stream::wrappers::ReceiverStream::new(receiver)
+        tokio_stream::wrappers::ReceiverStream::new(receiver).map(|message| *message)
     }
 
-    async fn pump(&mut self, sender: &tokio::sync::mpsc::Sender<Result<OrderChange>>) -> Result<()> {
+    async fn pump(&mut self, sender: &Sender<Box<Result<OrderChange>>>) -> Result<()> {
         let gone = |_| Failure::from(Error::internal("the subscriber is gone"));
         let start = self.bare(OrderChangeKind::Started, self.listener.position(), None);
-        sender.send(Ok(start)).await.map_err(gone)?;
+        sender.send(Box::new(Ok(start))).await.map_err(gone)?;
         let mut told = self.listener.position();
         let mut checkpoint = interval_at(Instant::now() + CHECKPOINT, CHECKPOINT);
         let left = self.session.expires_at() - self.app.world.now();
@@ -206,19 +210,20 @@ impl LiveStream {
             match next {
                 Some(Err(_)) => return Err(Error::Unauthenticated.into()),
                 Some(Ok(events)) => {
-                    for message in self.translate(events?).await? {
-                        sender.send(Ok(message)).await.map_err(gone)?;
+                    // Boxed, like all that an idle stream does not need.
+                    for message in Box::pin(self.translate(events?)).await? {
+                        sender.send(Box::new(Ok(message))).await.map_err(gone)?;
                         told = self.listener.position();
                     }
                 }
                 None => {
-                    self.refresh_rights().await?;
+                    Box::pin(self.refresh_rights()).await?;
                     if told == self.listener.position() {
                         continue;
                     }
                     told = self.listener.position();
                     let message = self.bare(OrderChangeKind::Checkpoint, told, None);
-                    sender.send(Ok(message)).await.map_err(gone)?;
+                    sender.send(Box::new(Ok(message))).await.map_err(gone)?;
                 }
             }
         }
