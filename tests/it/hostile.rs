@@ -227,7 +227,9 @@ async fn a_body_that_is_not_as_long_as_it_says_is_refused() {
 async fn what_stands_behind_a_request_of_two_lengths_is_not_carried_out() {
     let app = App::start().await;
     let hidden = "GET /graphql?query={__typename} HTTP/1.1\r\nhost: a\r\n\r\n";
-    for lines in ["content-length: 0\r\ncontent-length: 60\r\n", "content-length: 4\r\ntransfer-encoding: gzip\r\n"] {
+    for lines in
+        ["content-length: 0\r\ncontent-length: 60\r\n", "content-length: 4\r\ntransfer-encoding: gzip\r\n"]
+    {
         let mut stream = TcpStream::connect(address(&app)).await.expect("a connection");
         stream.write_all(&post(lines, hidden)).await.expect("sent");
         let mut answer = Vec::new();
