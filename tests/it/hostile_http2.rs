@@ -99,11 +99,11 @@ async fn floods_and_broken_frames_end_a_connection_and_nothing_else() {
         ("a request on no stream", frame(HEADERS, whole, 0, &GET), "goodbye 1"),
         ("a stream that goes back", [request(5), request(1)].concat(), "goodbye 1 | goodbye 5"),
         ("something else within a head", [frame(HEADERS, 0, 1, &GET), frame(PING, 0, 0, &[0; 8])].concat(), "goodbye 1"),
-        ("a head that cannot be unpacked", frame(HEADERS, whole, 1, &[0xff; 30]), "goodbye 9"),
+        ("a head that cannot be unpacked", frame(HEADERS, whole, 1, &[0xff; 30]), "goodbye 9 | goodbye 1"),
         ("a window of nothing", frame(WINDOW_UPDATE, 0, 0, &[0; 4]), "goodbye 1"),
         ("a window beyond all bounds", frame(WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff]), "goodbye 3"),
         ("a frame of 16 MiB", vec![0xff, 0xff, 0xff, DATA, 0, 0, 0, 0, 1], "goodbye 6"),
-        ("a setting of the wrong size", frame(SETTINGS, 0, 0, &[0; 5]), "goodbye 6"),
+        ("a setting of the wrong size", frame(SETTINGS, 0, 0, &[0; 5]), "goodbye 6 | goodbye 1"),
         ("a ping of the wrong size", frame(PING, 0, 0, &[0; 7]), "goodbye 6 | goodbye 1"),
         ("frames that nobody knows", flood(1_000, |nth| frame(0xbe, 0xff, nth, &[1; 100])), "lives"),
     ];

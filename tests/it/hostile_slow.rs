@@ -11,13 +11,17 @@ use tokio::{
     time::timeout,
 };
 
-use super::{PATIENCE, PLAIN, QUERY, Row, address, as_well_as_before, each, get, post, soon};
+use super::{
+    PATIENCE, PLAIN, QUERY, Row, address, as_well_as_before, each, get, post,
+    socket::{Wire, subscribe, text},
+    soon,
+};
 use crate::harness::{App, Subscriber};
 
 const SHORT: Duration = Duration::from_millis(300);
-/// An answer of some 200 kB.
+/// What has an answer of some 100 kB.
 const LONG: &str =
-    "{ __schema { types { name description fields { name description args { name description } } } } }";
+    "__schema { types { name description fields { name description args { name description } } } }";
 
 async fn with(bounds: Bounds, sockets: SocketLimits) -> App {
     App::start_with(Settings { bounds, sockets, limits: Limits::roomy(), ..Settings::default() }).await
@@ -113,7 +117,7 @@ async fn who_reads_nothing_of_what_is_answered_is_given_up() {
     let bounds = Bounds { connections: 1, stall: SHORT, ..Bounds::default() };
     let app = with(bounds, SocketLimits::default()).await;
     let token = app.staff().token().unwrap().to_owned();
-    let body = json!({ "query": LONG }).to_string();
+    let body = json!({ "query": format!("{{ {LONG} }}") }).to_string();
     let request = post(&format!("authorization: Bearer {token}\r\ncontent-length: {}\r\n", body.len()), body);
     let mut lazy = TcpStream::connect(address(&app)).await.expect("a connection");
     // More than the system keeps for somebody who does not read.
@@ -128,22 +132,34 @@ async fn who_reads_nothing_of_what_is_answered_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_reads_nothing_is_given_up_and_disturbs_no_other() {
-    let app = with(Bounds::default(), SocketLimits { sending: SHORT, ..SocketLimits::default() }).await;
+    // Places for the patient one, the lazy one and one more: a fourth client is served in the lazy one's.
+    let bounds = Bounds { connections: 3, ..Bounds::default() };
+    let app = with(bounds, SocketLimits { sending: SHORT, ..SocketLimits::default() }).await;
     let staff = app.staff();
     let watch = "subscription { orderEvents { kind orderId } }";
     let mut patient = staff.subscribe(watch, json!({})).await;
     assert_eq!(patient.change().await["kind"], "STARTED");
-    let mut lazy = staff.subscribe(watch, json!({})).await;
-    for id in 0..90 {
-        lazy.start(&format!("long {id}"), LONG, json!({})).await;
-    }
+    let mut lazy = Wire::greeted(&app).await;
+    lazy.send(&subscribe(&json!({ "query": watch }).to_string())).await;
+    // Each is sent back: more than the system keeps for somebody who does not read.
+    let ping = text(json!({ "type": "ping", "payload": { "a": "x".repeat(250_000) } }).to_string());
+    let asking = tokio::spawn(async move {
+        lazy.send(&ping.repeat(180)).await;
+        lazy
+    });
     for _ in 0..5 {
-        let order = app.place(&staff, &app.company.instant, 1).await;
+        let order = app.place(&staff, &app.company.webspace, 1).await;
         assert_eq!(patient.change().await, json!({ "kind": "CREATED", "orderId": order }));
     }
-    let (said, code) = lazy.until_closed().await;
-    assert_eq!(code, None, "it is dropped without a word");
-    assert!(said.len() < 90, "{} answers were read", said.len());
+    soon(app.support().data(QUERY, json!({}))).await;
+    let mut lazy = soon(asking).await.expect("an end");
+    let mut pongs = 0;
+    while let Some((first, _)) = soon(lazy.frame()).await {
+        assert_ne!(first, 0x88, "it is dropped without a word");
+        pongs += 1;
+    }
+    assert!(pongs < 180, "{pongs} were read");
+    drop(staff);
     as_well_as_before(&app).await;
 }
 
@@ -169,7 +185,7 @@ async fn a_socket_that_never_says_who_it_is_is_closed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_gives_no_sign_of_life_is_dropped() {
     let app = with(Bounds::default(), SocketLimits { ping: SHORT / 3, ..SocketLimits::default() }).await;
-    let mut wire = super::socket::Wire::greeted(&app).await;
+    let mut wire = Wire::greeted(&app).await;
     let mut pings = 0;
     while let Some((first, _)) = timeout(PATIENCE, wire.frame()).await.expect("an end in time") {
         assert_eq!(first, 0x89, "a ping");
