@@ -140,7 +140,7 @@ async fn a_socket_that_reads_nothing_is_given_up_and_disturbs_no_other() {
     let mut patient = staff.subscribe(watch, json!({})).await;
     assert_eq!(patient.change().await["kind"], "STARTED");
     let mut lazy = Wire::greeted(&app).await;
-    lazy.send(&subscribe(&json!({ "query": watch }).to_string())).await;
+    lazy.send(&subscribe(json!({ "query": watch }).to_string())).await;
     // Each is sent back: more than the system keeps for somebody who does not read.
     let ping = text(json!({ "type": "ping", "payload": { "a": "x".repeat(250_000) } }).to_string());
     let asking = tokio::spawn(async move {
