@@ -2,7 +2,7 @@
 
 use ordo::{
     config::{Allowed, Config, ConfigError},
-    http::{Bounds, Identities, Limits, Proxies, Rate, Settings, Tls, Trusted},
+    http::{Bounds, Identities, Limits, Proxies, Rate, Settings, SocketLimits, Tls, Trusted},
 };
 
 /// The front door as it is configured.
@@ -22,6 +22,7 @@ pub(super) fn settings(config: &Config) -> Result<Settings, ConfigError> {
         tls: tls.transpose().map_err(|what| config.fault("tls_certificate_file", what))?,
         limits: limits(config.allowed),
         bounds: Bounds { connections: config.allowed.connections, ..Bounds::default() },
+        sockets: SocketLimits::default(),
     })
 }
 

@@ -278,13 +278,14 @@ async fn serve(config: &Config) -> Result<()> {
         load_demo_apart(config).await?;
     }
     let app = start(open(config).await?, secret.bytes()).await?;
-    let mut start = StartPage::default();
+    let mut start = StartPage { tls: settings.tls.is_some(), ..StartPage::default() };
     if demo {
         start.tokens = Some(demo_tokens(&app, &auth).await?);
     }
     tokio::spawn(app.feed.clone().run());
     let stop = stop_signal()?;
-    greet(&format!("http://{address}"), start.tokens.as_deref())?;
+    let scheme = if start.tls { "https" } else { "http" };
+    greet(&format!("{scheme}://{address}"), start.tokens.as_deref())?;
     let store = app.store.clone();
     http::serve(listener, app, auth, settings, start, stop).await.context("the server stopped")?;
     // Statements of clients that are gone may still run; they are given up with the process.

@@ -11,8 +11,6 @@ use tokio::time::timeout;
 
 /// The largest body that is read.
 pub(super) const LARGEST: usize = 1 << 20;
-/// How long a client may take to send a body; one that sends a byte now and then is let go.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,8 +19,8 @@ pub(super) enum Unread {
     #[error("the body is larger than 1 MiB")]
     TooLarge,
     /// It took too long.
-    #[error("the body took more than {} seconds to arrive", PATIENCE.as_secs())]
-    TooSlow,
+    #[error("the body took more than {} seconds to arrive", .0.as_secs_f32())]
+    TooSlow(Duration),
     /// The connection broke.
     #[error("the body ended before it was complete")]
     Broken,
@@ -33,26 +31,22 @@ impl Unread {
     pub(super) fn status(self) -> StatusCode {
         match self {
             Unread::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Unread::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Unread::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Unread::Broken => StatusCode::BAD_REQUEST,
         }
     }
 }
 
-/// Reads a body to its end.
+/// Reads a body to its end. A client that sends a byte now and then has no more time than any other.
 ///
 /// # Errors
 /// When it is too large, too slow, or incomplete.
-pub(super) async fn read(body: Body, headers: &HeaderMap) -> Result<Bytes, Unread> {
+pub(super) async fn read(body: Body, headers: &HeaderMap, patience: Duration) -> Result<Bytes, Unread> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > LARGEST) {
         return Err(Unread::TooLarge);
     }
-    within(PATIENCE, body).await
-}
-
-async fn within(patience: Duration, body: Body) -> Result<Bytes, Unread> {
-    timeout(patience, collect(body)).await.unwrap_or(Err(Unread::TooSlow))
+    timeout(patience, collect(body)).await.unwrap_or(Err(Unread::TooSlow(patience)))
 }
 
 async fn collect(body: Body) -> Result<Bytes, Unread> {
@@ -84,6 +78,8 @@ mod tests {
 
     use super::*;
 
+    const LONG: Duration = Duration::from_secs(20);
+
     fn body(sizes: &[usize]) -> Body {
         let chunks: Vec<_> = sizes.iter().map(|size| Ok::<_, std::io::Error>(vec![b'x'; *size])).collect();
         Body::from_stream(stream::iter(chunks))
@@ -100,16 +96,17 @@ mod tests {
             (&[LARGEST, 1], Err(Unread::TooLarge)),
             (&[1, 2, LARGEST - 3], Ok(LARGEST)),
         ] {
-            assert_eq!(read(body(sizes), &none).await.map(|bytes| bytes.len()), outcome, "{sizes:?}");
+            assert_eq!(read(body(sizes), &none, LONG).await.map(|bytes| bytes.len()), outcome, "{sizes:?}");
         }
         let announced = HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from(LARGEST + 1))]);
-        assert_eq!(read(body(&[1]), &announced).await, Err(Unread::TooLarge));
+        assert_eq!(read(body(&[1]), &announced, LONG).await, Err(Unread::TooLarge));
     }
 
     #[tokio::test]
     async fn a_body_that_never_ends_is_given_up() {
         let drips = stream::once(async { Ok::<_, std::io::Error>("x") }).chain(stream::pending());
-        let read = within(Duration::from_millis(20), Body::from_stream(drips)).await;
-        assert_eq!(read, Err(Unread::TooSlow));
+        let patience = Duration::from_millis(20);
+        let read = read(Body::from_stream(drips), &HeaderMap::new(), patience).await;
+        assert_eq!(read, Err(Unread::TooSlow(patience)));
     }
 }

@@ -21,12 +21,16 @@ use super::{
 use crate::telemetry::metrics;
 
 /// Opens sockets, all within the same limits.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Sockets {
     limits: Arc<Limits>,
 }
 
 impl Sockets {
+    pub(super) fn new(limits: Limits) -> Sockets {
+        Sockets { limits: Arc::new(limits) }
+    }
+
     /// Upgrades a request and serves the socket until either side has had enough.
     pub(super) fn open(
         &self,

@@ -14,9 +14,24 @@ pub(super) fn error(code: &str, message: String) -> ServerError {
     error
 }
 
-/// Gives the library's own errors a code: what cannot be parsed, validated or read.
+/// The most faults of one document that are told.
+const TOLD: usize = 20;
+/// Bytes of a sentence. Some quote what was sent, a whole line of it.
+const SENTENCE: usize = 1_000;
+
+/// Gives the library's own errors a code: what cannot be parsed, validated or read. A short document can have
+/// thousands of faults; those who mend the first ones ask again.
 pub(super) fn coded(mut response: Response) -> Response {
+    let mut faults = 0;
+    response.errors.retain(|error| {
+        faults += usize::from(error.path.is_empty());
+        !error.path.is_empty() || faults <= TOLD
+    });
     for error in &mut response.errors {
+        if error.message.len() > SENTENCE {
+            error.message.truncate(error.message.floor_char_boundary(SENTENCE));
+            error.message.push('…');
+        }
         let extensions = error.extensions.get_or_insert_default();
         if extensions.get("code").is_none() {
             extensions.set("code", code_of(&error.message));

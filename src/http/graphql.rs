@@ -1,6 +1,9 @@
 //! GraphQL over HTTP: what a request must look like, and who gets which kind of answer.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use async_graphql::parser::types::OperationType;
 use axum::{
@@ -41,6 +44,8 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub(super) struct Endpoint {
     pub(super) operations: Operations,
     pub(super) sockets: client::Sockets,
+    /// How long a body may take.
+    pub(super) patience: Duration,
     pub(super) stopping: watch::Receiver<bool>,
 }
 
@@ -73,7 +78,7 @@ impl Endpoint {
             Method::POST => {
                 media::readable(&parts.headers).map_err(|error| unsupported(&error, media))?;
                 let caller = self.caller(&parts, media).await?;
-                let body = body::read(body, &parts.headers).await;
+                let body = body::read(body, &parts.headers, self.patience).await;
                 let body = body.map_err(|unread| Box::new(bad(unread.status(), &unread, media)))?;
                 (caller, envelope::from_body(&body))
             }

@@ -50,6 +50,7 @@ pub use identity::Identities;
 pub use limit::{Limits, Rate};
 pub use listen::{Bounds, Tls};
 pub use settings::Settings;
+pub use socket::Limits as SocketLimits;
 pub use start_page::{MUTATION, QUERY, SUBSCRIPTION, StartPage, curl};
 pub use texts::Trusted;
 
@@ -118,8 +119,9 @@ fn routes(
     let origins = cors(&settings.cors_origins);
     let shield = shield::TlsOnly(settings.tls_only);
     let probes = probe::routes(app.clone(), settings.metrics_token.as_ref(), stopping.clone());
+    let (sockets, patience) = (client::Sockets::new(settings.sockets.clone()), settings.bounds.body);
     let operations = operation::Operations::new(app, auth, settings);
-    let endpoint = graphql::Endpoint { operations, sockets: client::Sockets::default(), stopping };
+    let endpoint = graphql::Endpoint { operations, sockets, patience, stopping };
     Router::new()
         .route("/graphql", any(graphql::serve).layer(origins).with_state(endpoint))
         .route("/", get(start_page::show).with_state(start))

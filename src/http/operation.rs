@@ -218,7 +218,8 @@ impl Operations {
         // The place is free again when the stream is dropped.
         match self.0.limiter.subscription(caller.limited()) {
             Ok(place) => {
-                let answers = stream::once(own.subscribe(prepared, caller)).flatten();
+                // Boxed, so that what only the beginning needs is given back when it is over.
+                let answers = stream::once(own.subscribe(prepared, caller).boxed()).flatten();
                 answers.inspect(move |_| _ = &place).boxed()
             }
             Err(refused) => once(too_much(&refused)),

@@ -6,6 +6,7 @@ use super::{
     address::Proxies,
     limit::Limits,
     listen::{Bounds, Tls},
+    socket,
     texts::Trusted,
 };
 use crate::config::{Introspection, Secret};
@@ -29,6 +30,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What a connection may take.
     pub bounds: Bounds,
+    /// What one socket may take.
+    pub sockets: socket::Limits,
     /// The certificate, for HTTPS.
     pub tls: Option<Tls>,
     /// Browsers are told to come with TLS only: right when TLS is spoken here or in front of it.
@@ -48,6 +51,7 @@ impl Default for Settings {
             proxies: Proxies::default(),
             limits: Limits::default(),
             bounds: Bounds::default(),
+            sockets: socket::Limits::default(),
             tls: None,
             tls_only: false,
             metrics_token: None,

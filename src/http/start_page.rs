@@ -5,7 +5,7 @@ use std::fmt::Write;
 use axum::{
     extract::State,
     http::{
-        HeaderMap,
+        HeaderMap, Uri,
         header::{CONTENT_SECURITY_POLICY, HOST},
     },
     response::{Html, IntoResponse, Response},
@@ -36,6 +36,8 @@ font-size:12px}";
 pub struct StartPage {
     /// A token for each role, only of the demo company, only for a new database.
     pub tokens: Option<Vec<(String, String)>>,
+    /// Whether this server is called with TLS.
+    pub tls: bool,
 }
 
 impl std::fmt::Debug for StartPage {
@@ -45,8 +47,10 @@ impl std::fmt::Debug for StartPage {
 }
 
 /// The page, under a policy that allows its own style and nothing else.
-pub(super) async fn show(State(page): State<StartPage>, headers: HeaderMap) -> Response {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+pub(super) async fn show(State(page): State<StartPage>, uri: Uri, headers: HeaderMap) -> Response {
+    // HTTP/2 has no `Host`: what it says instead stands in the URI.
+    let named = uri.authority().map(|authority| authority.as_str());
+    let host = named.or_else(|| headers.get(HOST)?.to_str().ok()).unwrap_or_default();
     // A foreign page can point its own name at this machine; it must not read the tokens by that.
     let tokens = page.tokens.as_deref().filter(|_| is_this_machine(host));
     let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
@@ -54,7 +58,7 @@ pub(super) async fn show(State(page): State<StartPage>, headers: HeaderMap) -> R
         "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'"
     );
-    ([(CONTENT_SECURITY_POLICY, policy)], Html(html(host, tokens))).into_response()
+    ([(CONTENT_SECURITY_POLICY, policy)], Html(html(page.tls, host, tokens))).into_response()
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -65,10 +69,11 @@ fn is_this_machine(host: &str) -> bool {
     matches!(name, "localhost" | "127.0.0.1" | "[::1]")
 }
 
-fn html(host: &str, tokens: Option<&[(String, String)]>) -> String {
+fn html(tls: bool, host: &str, tokens: Option<&[(String, String)]>) -> String {
     let host = escape(if host.is_empty() { "127.0.0.1:8000" } else { host });
     let (query, mutation, subscription) = (escape(QUERY), escape(MUTATION), escape(SUBSCRIPTION));
-    let curl = escape(&curl(&format!("http://{host}"), "$TOKEN"));
+    let s = if tls { "s" } else { "" };
+    let curl = escape(&curl(&format!("http{s}://{host}"), "$TOKEN"));
     let tokens = tokens.map_or_else(String::new, token_table);
     format!(
         "<!doctype html>
@@ -81,8 +86,8 @@ fn html(host: &str, tokens: Option<&[(String, String)]>) -> String {
 </head>
 <body>
 <h1>Ordo</h1>
-<p>An order-management backend. It speaks GraphQL at <code>http://{host}/graphql</code> (POST; GET for queries)
-and over WebSocket at <code>ws://{host}/graphql</code> (protocol <code>graphql-transport-ws</code>).
+<p>An order-management backend. It speaks GraphQL at <code>http{s}://{host}/graphql</code> (POST; GET for queries)
+and over WebSocket at <code>ws{s}://{host}/graphql</code> (protocol <code>graphql-transport-ws</code>).
 <code>/readyz</code> says whether it can work.</p>
 <h2>A token</h2>
 <p>Every request carries <code>Authorization: Bearer TOKEN</code>; a socket sends it in the payload of
@@ -141,8 +146,8 @@ mod tests {
 
     #[test]
     fn what_a_client_sends_is_escaped() {
-        assert!(html("<script>", None).contains("http://&lt;script&gt;/graphql"));
+        assert!(html(false, "<script>", None).contains("http://&lt;script&gt;/graphql"));
         let tokens = [("staff".to_owned(), "a<b".to_owned())];
-        assert!(html("localhost", Some(&tokens)).contains("<code>a&lt;b</code>"));
+        assert!(html(true, "localhost", Some(&tokens)).contains("<code>a&lt;b</code>"));
     }
 }

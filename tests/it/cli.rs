@@ -82,9 +82,9 @@ impl Server {
                 break;
             }
         }
-        let rest = greeting.split_once("http://").expect("an address").1;
+        let rest = &greeting[greeting.find("http").expect("an address")..];
         let end = rest.find(|c: char| c.is_whitespace() || c == ',').expect("its end");
-        let url = format!("http://{}", &rest[..end]);
+        let url = rest[..end].to_owned();
         Server { process, url, greeting, _rest: lines }
     }
 

@@ -68,7 +68,7 @@ async fn notes(app: &App) -> Vec<String> {
 
 /// Waits until no connection is inside a transaction. It is for tasks that outlive their clients to end
 /// their work; one that never ends is what is looked for.
-async fn no_transaction_is_open(app: &App) {
+pub async fn no_transaction_is_open(app: &App) {
     let db = app.second_connection().await;
     let began = Instant::now();
     loop {

@@ -62,6 +62,8 @@ pub struct Bounds {
     pub handshake: Duration,
     /// From the connection, or the end of its handshake, to the whole head of its first request.
     pub first_head: Duration,
+    /// For a request's body, which whoever wants it reads; it is answered with 408.
+    pub body: Duration,
     /// After so long without a new request, twice that at most, an idle connection is closed, and a busy one
     /// after what it is busy with: HTTP/2 clients are told to open no more streams. Dribbling a head takes
     /// no more from the server than sending nothing does.
@@ -87,6 +89,7 @@ impl Default for Bounds {
             per_address: None,
             handshake: seconds(10),
             first_head: seconds(10),
+            body: seconds(20),
             idle: seconds(75),
             stall: seconds(60),
             head: 32 << 10,

@@ -51,5 +51,9 @@ pub async fn part(socket: &mut WebSocket, end: End, farewell: Duration) {
 
 /// What to say about frames that cannot be read. The library below tells them apart by their texts only.
 pub fn unreadable(error: &str) -> CloseFrame {
-    if error.contains("too long") { close(1009, "Message too big") } else { close(1002, "Invalid frame") }
+    match error {
+        error if error.contains("too long") => close(1009, "Message too big"),
+        error if error.contains("UTF-8") => close(1007, "Text is not UTF-8"),
+        _ => close(1002, "Invalid frame"),
+    }
 }

@@ -139,16 +139,26 @@ pub struct Subscriber {
 impl Subscriber {
     /// Connects and is acknowledged.
     pub async fn connect(url: &str, token: Option<&str>) -> Subscriber {
+        let mut subscriber = Subscriber::open(url).await;
+        subscriber.introduce(token).await;
+        subscriber
+    }
+
+    /// Connects and says nothing yet.
+    pub async fn open(url: &str) -> Subscriber {
         let address = format!("{}/graphql", url.replacen("http", "ws", 1));
         let mut request = address.into_client_request().expect("an address");
         let protocol = HeaderValue::from_static("graphql-transport-ws");
         request.headers_mut().insert("sec-websocket-protocol", protocol);
         let (socket, _) = connect_async(request).await.expect("a socket");
-        let mut subscriber = Subscriber { socket };
+        Subscriber { socket }
+    }
+
+    /// Says who it is, and is acknowledged.
+    pub async fn introduce(&mut self, token: Option<&str>) {
         let payload = token.map(|token| json!({ "Authorization": format!("Bearer {token}") }));
-        subscriber.send(json!({ "type": "connection_init", "payload": payload })).await;
-        assert_eq!(subscriber.message().await["type"], "connection_ack");
-        subscriber
+        self.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(self.message().await["type"], "connection_ack");
     }
 
     /// Begins an operation.
