@@ -1,10 +1,12 @@
 //! Isolation, proven: documents generated from the schema visit every field, argument and connection as
 //! everybody, over two tenants and two providers whose every text says whose it is.
 
+mod account;
 mod alike;
 mod coverage;
 mod expectation;
 mod judge;
+mod machine;
 mod mutate;
 mod names;
 mod paging;
@@ -100,7 +102,7 @@ impl Proof {
 
     /// Reads an answer to a document that selects one root field.
     fn hear(&mut self, name: &'static str, sent: (&str, &Value), branch: &Branch, body: &Value, when: When) {
-        let viewer = self.world.viewers.iter().find(|viewer| viewer.name == name);
+        let viewer = self.world.somebody(name);
         self.judge.read(&self.world, Onlooker { name, viewer }, sent, body, when);
         self.coverage.answered(&self.sdl, branch, &body["data"][&branch.key]);
     }

@@ -26,7 +26,7 @@ impl Proof {
         let roots = self.sdl.roots("Mutation").to_vec();
         let orders = self.learn_names().await;
         self.judge.learn(&self.world);
-        let mut driven = BTreeSet::new();
+        let mut driven = self.log_in_and_out().await;
         for root in &roots {
             for (name, client) in self.seats() {
                 let names = self.names(name, &orders);
@@ -127,7 +127,7 @@ fn stale(sdl: &Sdl, argument: &Input, input: &mut Value) {
 }
 
 /// Whether a mutation was carried out.
-fn succeeded(body: &Value, root: &Field) -> bool {
+pub fn succeeded(body: &Value, root: &Field) -> bool {
     let payload = &body["data"][&root.name];
     let refused = payload["errors"].as_array().is_some_and(|errors| !errors.is_empty());
     body.get("errors").is_none() && !payload.is_null() && !refused

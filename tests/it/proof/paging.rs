@@ -87,7 +87,11 @@ impl Proof {
         let (parent, field) = place.field();
         let argument = |name: &str| field.arguments.iter().find(|it| it.name == name).cloned();
         // Lines and attempts are few, orders many.
-        let most = if order.is_some() { 1 } else { 7 };
+        let most = match &*field.name {
+            _ if order.is_some() => 1,
+            "orders" | "products" => 7,
+            _ => 2,
+        };
         let mut given: Vec<(Input, Sample)> = Vec::new();
         for (name, value) in [(size, Some(json!(most))), (from, cursor.map(Value::from))] {
             let sample = value.map(|value| Sample {

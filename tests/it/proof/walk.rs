@@ -107,7 +107,7 @@ impl Proof {
 
     /// Every id that anybody came across, asked for by everybody, all at once and one by one.
     async fn ask_for_everything(&mut self) {
-        let users: Vec<String> = self.world.viewers.iter().map(|viewer| viewer.user.to_string()).collect();
+        let users: Vec<String> = self.world.accounts().map(|user| user.to_string()).collect();
         let ids: Vec<String> = self.judge.all_ids().into_iter().chain(users).filter(|id| nodes(id)).collect();
         let root = |name: &str| self.sdl.roots("Query").iter().find(|root| root.name == name).cloned();
         let (several, one) = (root("nodes").expect("`nodes`"), root("node").expect("`node`"));
@@ -150,9 +150,9 @@ impl Proof {
     /// Whether an object is there for a viewer, as far as it has a marker by its id.
     fn exists_for(&self, name: &str, id: &str) -> bool {
         let Some(viewer) = self.world.viewers.iter().find(|viewer| viewer.name == name) else { return false };
-        let user = self.world.viewers.iter().find(|viewer| viewer.user.to_string() == id);
+        let user = self.world.accounts().find(|user| user.to_string() == id);
         let shelf = self.world.shelf.iter().position(|product| product.id.to_string() == id);
-        let owner = user.map(|user| Owner::User(user.user)).or(shelf.map(Owner::Product));
+        let owner = user.map(Owner::User).or(shelf.map(Owner::Product));
         match owner {
             // An account is looked up by the operator and by the person; others are told its name on orders.
             Some(Owner::User(user)) => user == viewer.user || knows_everybody(viewer),
@@ -170,7 +170,7 @@ impl Proof {
 
 /// What `nodes` knows; other ids are refused as no node's.
 fn nodes(id: &str) -> bool {
-    is_id(id) && ["order_", "product_", "org_", "user_"].iter().any(|prefix| id.starts_with(prefix))
+    is_id(id) && ["order_", "product_", "org_", "user_", "token_"].iter().any(|prefix| id.starts_with(prefix))
 }
 
 /// The documents for a root field with these arguments.
