@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Proof,
-    expectation::{Kind, looks_after, relation},
+    expectation::{Kind, knows_everybody, looks_after, relation},
     judge::is_id,
     value::Names,
     world::{Marker, Owner, Viewer, World},
@@ -54,6 +54,7 @@ impl Proof {
     pub fn names(&self, name: &str, orders: &[BTreeMap<String, String>]) -> Names {
         let viewer = self.world.viewers.iter().find(|viewer| viewer.name == name);
         let known = self.judge.ids(name);
+        let everybody = viewer.is_some_and(knows_everybody);
         let mut names = Names::default();
         // The fullest orders come first, so that as much as possible is of one order.
         let mut by_weight: Vec<usize> = (0..orders.len()).collect();
@@ -62,9 +63,10 @@ impl Proof {
             let placed = &self.world.orders[order];
             let own = viewer.is_some_and(|viewer| relation(viewer, placed).is_some());
             for (what, found) in &orders[order] {
+                let of_itself = everybody && (found.starts_with("user_") || found.starts_with("org_"));
                 if own {
                     names.own.entry(what.clone()).or_insert_with(|| found.clone());
-                } else if !known.contains(found) {
+                } else if !known.contains(found) && !of_itself {
                     names.foreign.entry(what.clone()).or_insert_with(|| found.clone());
                 }
             }
