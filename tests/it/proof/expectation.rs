@@ -3,7 +3,10 @@
 
 use domain::role::Role;
 
-use super::world::{Marker, Owner, Placed, Viewer, World};
+use super::{
+    machine::Machine,
+    world::{Marker, Owner, Placed, Viewer, World},
+};
 
 /// What a marker says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +50,9 @@ pub enum Kind {
     ProductText,
     UserName,
     UserEmail,
+    TokenId,
+    /// What opens something, told once to whoever had it made.
+    Secret,
 }
 
 use Kind::*;
@@ -147,6 +153,12 @@ pub fn knows_everybody(viewer: &Viewer) -> bool {
     matches!(viewer.role, Role::Admin | Role::Staff | Role::Support | Role::Csr)
 }
 
+/// Whether somebody lists a machine's token and revokes it.
+pub fn looks_after(viewer: &Viewer, machine: &Machine) -> bool {
+    let owner = viewer.role == Role::Provider && viewer.organization == machine.provider;
+    viewer.role == Role::Admin || owner
+}
+
 impl World {
     /// Whether a viewer finds a marker, once it has looked everywhere.
     pub fn finds(&self, viewer: &Viewer, marker: &Marker) -> bool {
@@ -178,8 +190,15 @@ impl World {
                     relation(viewer, &self.orders[order]).is_some_and(|relation| reads(kind, relation))
                 };
                 let linked = || self.links.iter().any(|it| it.user == user && shown((it.order, it.kind)));
-                user == viewer.user || knows_everybody(viewer) || (marker.kind == UserName && linked())
+                // A token tells its own name and who made it.
+                let of_a_token = || {
+                    let mut tokens = self.machines.iter().filter(|it| looks_after(viewer, it));
+                    tokens.any(|token| token.account == user || token.made_by == user)
+                };
+                let named = || marker.kind == UserName && (linked() || of_a_token());
+                user == viewer.user || knows_everybody(viewer) || named()
             }
+            Owner::Token(at) => marker.kind == TokenId && looks_after(viewer, &self.machines[at]),
         }
     }
 }

@@ -1,17 +1,20 @@
 //! Isolation, proven: documents generated from the schema visit every field, argument and connection as
 //! everybody, over two tenants and two providers whose every text says whose it is.
 
+mod account;
 mod alike;
 mod coverage;
 mod expectation;
 mod judge;
+mod listen;
+mod machine;
 mod mutate;
 mod names;
 mod paging;
 mod provoke;
 mod script;
 pub mod sdl;
-mod stream;
+
 mod tree;
 mod value;
 mod walk;
@@ -21,6 +24,7 @@ pub use judge::is_id;
 
 use std::{collections::BTreeSet, time::Instant};
 
+use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use self::{
@@ -44,15 +48,28 @@ struct Proof {
 }
 
 /// An operation that somebody sends.
-struct Operation<'a> {
+struct Operation {
     /// What is selected of which root field.
-    branch: &'a Branch,
+    branch: Branch,
     /// The operation's type and variables.
     head: String,
     variables: Value,
     /// The coordinates that the arguments fill.
     fills: BTreeSet<String>,
 }
+
+impl Operation {
+    fn document(&self) -> String {
+        self.branch.document(&self.head)
+    }
+
+    async fn send(&self, client: &Client) -> Value {
+        client.send(&self.document(), self.variables.clone()).await.body
+    }
+}
+
+/// How many requests are under way at once where nothing depends on their order.
+const AT_ONCE: usize = 6;
 
 impl Proof {
     /// Everybody, and nobody.
@@ -63,14 +80,27 @@ impl Proof {
     }
 
     /// Sends an operation, and reads what is answered.
-    async fn ask(&mut self, (name, client): (&'static str, &Client), operation: &Operation<'_>) -> Value {
-        let Operation { branch, head, variables, fills } = operation;
-        let document = branch.document(head);
-        let answer = client.send(&document, variables.clone()).await;
-        self.expect_sound(name, &document, variables, &answer.body);
-        self.hear(name, (&document, variables), branch, &answer.body, When::Asked);
+    async fn ask(&mut self, (name, client): (&'static str, &Client), operation: &Operation) -> Value {
+        let body = operation.send(client).await;
+        self.take(name, operation, &body);
+        body
+    }
+
+    /// Sends operations that do not depend on each other, several at once, and reads what is answered.
+    async fn ask_all(&mut self, name: &'static str, asked: &[(Client, Operation)]) -> Vec<Value> {
+        let sent = asked.iter().map(|(client, operation)| operation.send(client));
+        let bodies: Vec<Value> = stream::iter(sent).buffered(AT_ONCE).collect().await;
+        asked.iter().zip(&bodies).for_each(|((_, operation), body)| self.take(name, operation, body));
+        bodies
+    }
+
+    /// Reads an answer.
+    fn take(&mut self, name: &'static str, operation: &Operation, body: &Value) {
+        let Operation { branch, variables, fills, .. } = operation;
+        let document = operation.document();
+        self.expect_sound(name, &document, variables, body);
+        self.hear(name, (&document, variables), branch, body, When::Asked);
         self.coverage.sent(fills);
-        answer.body
     }
 
     /// A generated document is valid and within the budget, and what goes wrong is never our fault.
@@ -100,7 +130,7 @@ impl Proof {
 
     /// Reads an answer to a document that selects one root field.
     fn hear(&mut self, name: &'static str, sent: (&str, &Value), branch: &Branch, body: &Value, when: When) {
-        let viewer = self.world.viewers.iter().find(|viewer| viewer.name == name);
+        let viewer = self.world.somebody(name);
         self.judge.read(&self.world, Onlooker { name, viewer }, sent, body, when);
         self.coverage.answered(&self.sdl, branch, &body["data"][&branch.key]);
     }

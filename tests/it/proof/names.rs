@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use domain::role::Role;
 use serde_json::{Value, json};
 
 use super::{
     Proof,
-    expectation::{Kind, relation},
+    expectation::{Kind, knows_everybody, looks_after, relation},
     judge::is_id,
     value::Names,
     world::{Marker, Owner, Viewer, World},
@@ -53,6 +54,7 @@ impl Proof {
     pub fn names(&self, name: &str, orders: &[BTreeMap<String, String>]) -> Names {
         let viewer = self.world.viewers.iter().find(|viewer| viewer.name == name);
         let known = self.judge.ids(name);
+        let everybody = viewer.is_some_and(knows_everybody);
         let mut names = Names::default();
         // The fullest orders come first, so that as much as possible is of one order.
         let mut by_weight: Vec<usize> = (0..orders.len()).collect();
@@ -61,9 +63,10 @@ impl Proof {
             let placed = &self.world.orders[order];
             let own = viewer.is_some_and(|viewer| relation(viewer, placed).is_some());
             for (what, found) in &orders[order] {
+                let of_itself = everybody && (found.starts_with("user_") || found.starts_with("org_"));
                 if own {
                     names.own.entry(what.clone()).or_insert_with(|| found.clone());
-                } else if !known.contains(found) {
+                } else if !known.contains(found) && !of_itself {
                     names.foreign.entry(what.clone()).or_insert_with(|| found.clone());
                 }
             }
@@ -79,22 +82,17 @@ impl Proof {
                 names.foreign.entry((*what).to_owned()).or_insert_with(|| id.clone());
             }
         }
+        self.name_accounts(viewer, &mut names);
         for (what, found) in names.own.iter().chain(&names.foreign) {
             let missing = match what.as_str() {
                 _ if is_id(found) => World::missing(&self.app, found),
                 "number" => "1000000007".to_owned(),
+                "email" => "nobody@example.test".to_owned(),
                 _ => "no-such-reference".to_owned(),
             };
             names.missing.insert(what.clone(), missing);
         }
-        for what in
-            ["order", "customer", "provider", "product", "csr", "agent", "item", "payment", "resource"]
-        {
-            let prefix = match what {
-                "customer" | "provider" => "org",
-                "csr" | "agent" => "user",
-                other => other,
-            };
+        for (what, prefix) in PREFIXES {
             let missing = World::missing(&self.app, &format!("{prefix}_{}", "0".repeat(26)));
             names.missing.entry(what.to_owned()).or_insert(missing);
         }
@@ -102,7 +100,53 @@ impl Proof {
     }
 }
 
+/// What can be named by an id, and how the id begins.
+const PREFIXES: [(&str, &str); 13] = [
+    ("order", "order"),
+    ("customer", "org"),
+    ("provider", "org"),
+    ("employer", "org"),
+    ("product", "product"),
+    ("offering", "product"),
+    ("csr", "user"),
+    ("agent", "user"),
+    ("account", "user"),
+    ("serviceToken", "token"),
+    ("item", "item"),
+    ("payment", "payment"),
+    ("resource", "resource"),
+];
+
 impl Proof {
+    /// What the mutations about accounts take. Providers and offerings are known to everybody, and yet out
+    /// of reach there.
+    fn name_accounts(&self, viewer: Option<&Viewer>, names: &mut Names) {
+        let Names { own, foreign, .. } = names;
+        let admin = viewer.is_some_and(|viewer| viewer.role == Role::Admin);
+        for machine in &self.world.machines {
+            let mine = viewer.is_some_and(|viewer| looks_after(viewer, machine));
+            // The one that was revoked may be revoked again.
+            let side = if mine { &mut *own } else { &mut *foreign };
+            if !mine || machine.revoked {
+                side.entry("serviceToken".to_owned()).or_insert_with(|| machine.id.clone());
+            }
+        }
+        for provider in self.world.providers {
+            let owner = viewer.is_some_and(|viewer| viewer.user == provider.owner);
+            let side = if admin || owner { &mut *own } else { &mut *foreign };
+            side.entry("employer".to_owned()).or_insert_with(|| provider.organization.to_string());
+            side.entry("offering".to_owned()).or_insert_with(|| provider.server.to_string());
+        }
+        // Machines have no password that could be set.
+        let (guest, machine) = (&self.world.guests[0], &self.world.machines[0]);
+        if admin {
+            own.insert("account".to_owned(), guest.user.to_string());
+        }
+        let account = if admin { machine.account } else { guest.user };
+        foreign.insert("account".to_owned(), account.to_string());
+        foreign.insert("email".to_owned(), self.world.email_of(guest.user));
+    }
+
     /// Whether nothing about something is for a viewer.
     fn is_hidden(&self, viewer: Option<&Viewer>, owner: Owner) -> bool {
         let mut about = self.world.markers.iter().filter(|marker| marker.owner == owner);

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::{
-    Operation, Proof,
+    AT_ONCE, Operation, Proof,
     sdl::{Field, Input, Sdl},
     tree::Branch,
     value::Sample,
@@ -27,6 +28,9 @@ impl Place {
     }
 }
 
+/// A page that somebody turned, and what it held.
+type Page = (&'static str, Operation, Value);
+
 /// The most pages that are turned.
 const MOST: usize = 60;
 
@@ -36,26 +40,35 @@ impl Proof {
         let fullest = self.world.orders.iter().filter(|order| ["A1", "B1"].contains(&order.name));
         let orders: Vec<String> = fullest.map(|order| order.id.clone()).collect();
         for place in places(&self.sdl) {
-            for (name, client) in self.seats() {
-                if place.steps.len() == 1 {
-                    self.turn((name, &client), &place, None).await;
-                }
-                for order in orders.iter().filter(|_| place.steps.len() > 1) {
-                    self.turn((name, &client), &place, Some(order)).await;
-                }
+            let here: Vec<Option<&String>> =
+                if place.steps.len() == 1 { vec![None] } else { orders.iter().map(Some).collect() };
+            let seats = self.seats();
+            let turns = seats.iter().flat_map(|seat| here.iter().map(move |order| (seat, *order)));
+            let turns = turns.map(|((name, client), order)| self.turn((name, client), &place, order));
+            let told: Vec<Vec<Page>> = stream::iter(turns).buffered(AT_ONCE).collect().await;
+            for (name, operation, body) in told.into_iter().flatten() {
+                self.take(name, &operation, &body);
             }
         }
     }
 
     /// Page by page forwards and then backwards: both see the same elements, each once.
-    async fn turn(&mut self, who: (&'static str, &Client), place: &Place, order: Option<&String>) {
-        let mut ways = Vec::new();
+    async fn turn(
+        &self,
+        (name, client): (&'static str, &Client),
+        place: &Place,
+        order: Option<&String>,
+    ) -> Vec<Page> {
+        let (mut told, mut ways) = (Vec::new(), Vec::new());
         for (size, from, next) in [("first", "after", "endCursor"), ("last", "before", "startCursor")] {
             let mut seen = Vec::new();
             let mut cursor: Option<String> = None;
             for _ in 0..MOST {
-                let page = self.page(who, place, order, [size, from], cursor.as_deref()).await;
-                let Some(edges) = page["edges"].as_array() else { return };
+                let operation = self.page(place, order, [size, from], cursor.as_deref());
+                let body = operation.send(client).await;
+                told.push((name, operation, body.clone()));
+                let page = inside(&body["data"], place);
+                let Some(edges) = page["edges"].as_array() else { return told };
                 let mut cursors: Vec<String> =
                     edges.iter().filter_map(|edge| edge["cursor"].as_str()).map(str::to_owned).collect();
                 if size == "last" {
@@ -71,23 +84,27 @@ impl Proof {
             ways.push(seen);
         }
         ways[1].reverse();
-        assert_eq!(ways[0], ways[1], "{}: {:?} has other elements from the other end", who.0, place.field());
+        assert_eq!(ways[0], ways[1], "{name}: {:?} has other elements from the other end", place.field());
         let once: BTreeSet<&String> = ways[0].iter().collect();
-        assert_eq!(once.len(), ways[0].len(), "{}: {:?} shows an element twice", who.0, place.field());
+        assert_eq!(once.len(), ways[0].len(), "{name}: {:?} shows an element twice", place.field());
+        told
     }
 
-    async fn page(
-        &mut self,
-        who: (&'static str, &Client),
+    fn page(
+        &self,
         place: &Place,
         order: Option<&String>,
         [size, from]: [&str; 2],
         cursor: Option<&str>,
-    ) -> Value {
+    ) -> Operation {
         let (parent, field) = place.field();
         let argument = |name: &str| field.arguments.iter().find(|it| it.name == name).cloned();
         // Lines and attempts are few, orders many.
-        let most = if order.is_some() { 1 } else { 7 };
+        let most = match &*field.name {
+            _ if order.is_some() => 1,
+            "orders" | "products" => 7,
+            _ => 2,
+        };
         let mut given: Vec<(Input, Sample)> = Vec::new();
         for (name, value) in [(size, Some(json!(most))), (from, cursor.map(Value::from))] {
             let sample = value.map(|value| Sample {
@@ -98,9 +115,8 @@ impl Proof {
         }
         let fills = given.iter().flat_map(|(_, sample)| sample.fills.clone()).collect();
         let inner = Branch::full(&self.sdl, parent, field, 1).asking(arguments(&given), Some(most));
-        let (mut branch, mut way) = (inner, Vec::new());
+        let mut branch = inner;
         for (parent, step) in place.steps.iter().rev().skip(1) {
-            way.push(step.name.clone());
             branch = Branch::around(parent, step, branch);
         }
         if let Some(order) = order {
@@ -109,13 +125,13 @@ impl Proof {
             branch = branch.asking("(id: $id)".to_owned(), None);
         }
         let (head, variables) = head("query", &given);
-        let body = self.ask(who, &Operation { branch: &branch, head, variables, fills }).await;
-        let mut at = &body["data"];
-        for step in way.iter().rev() {
-            at = &at[step];
-        }
-        at[&field.name].clone()
+        Operation { branch, head, variables, fills }
     }
+}
+
+/// What was answered for the connection.
+fn inside<'a>(data: &'a Value, place: &Place) -> &'a Value {
+    place.steps.iter().fold(data, |at, (_, step)| &at[&step.name])
 }
 
 /// Every connection by the shortest way from `node`, or from the root itself.

@@ -214,7 +214,8 @@ impl World {
         self.assign(app, order, side).await;
         self.step(app, order, by, "submit", json!({})).await;
         self.pay(app, order, staff, "47.60", "POS").await;
-        self.step(app, order, provider.worker, "validate", json!({})).await;
+        let machine = self.machine_of(provider.organization);
+        self.step(app, order, machine, "validate", json!({})).await;
         self.step(app, order, provider.worker, "provision", json!({})).await;
         self.name_resource(app, order).await;
         self.step(app, order, provider.owner, "fulfill", json!({})).await;

@@ -39,6 +39,14 @@ impl Names {
     }
 }
 
+/// Where in a value something is named, and what.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Fields, outermost first.
+    pub steps: Vec<String>,
+    pub what: &'static str,
+}
+
 /// A value, and the coordinates that it fills.
 #[derive(Clone, Debug)]
 pub struct Sample {
@@ -53,6 +61,9 @@ fn thing(coordinate: &str, name: &str) -> Option<&'static [&'static str]> {
         "OrderBy.number" => &["number"],
         "CustomerInput.id" => &["customer"],
         "ExternalReferenceInput.reference" => &["reference"],
+        "LoginInput.email" => &["email"],
+        "ServiceTokenCreateInput.organization" | "Query.serviceTokens(organization:)" => &["employer"],
+        "ServiceTokenCreateInput.offerings" => &["offering"],
         _ => match name {
             "order" | "orderIds" => &["order"],
             "customer" => &["customer"],
@@ -63,11 +74,16 @@ fn thing(coordinate: &str, name: &str) -> Option<&'static [&'static str]> {
             "items" => &["item"],
             "payment" => &["payment"],
             "resource" => &["resource"],
-            "id" | "ids" => &["order", "customer", "provider", "product", "csr"],
+            "user" => &["account"],
+            "serviceToken" => &["serviceToken"],
+            "id" | "ids" => &["order", "customer", "provider", "product", "csr", "serviceToken"],
             _ => return None,
         },
     })
 }
+
+/// Texts that name something.
+const TEXTS: [&str; 3] = ["OrderBy.number", "ExternalReferenceInput.reference", "LoginInput.email"];
 
 /// What a text says, by the name it goes under.
 fn text(name: &str) -> Option<&'static [&'static str]> {
@@ -83,7 +99,11 @@ fn text(name: &str) -> Option<&'static [&'static str]> {
         "country" => &["DE"],
         "email" => &["proof@example.test"],
         "timeZone" => &["Europe/Berlin"],
-        "password" | "newPassword" | "oldPassword" | "token" | "refreshToken" => &["not-the-secret"],
+        "password" | "current" | "new" | "token" | "refreshToken" => &["not-the-secret"],
+        "actions" => &["validate"],
+        // An operation within an operation: what a stream is asked for.
+        "query" => &["subscription Proof { orderEvents { kind orderId } }"],
+        "operationName" => &["Proof"],
         "label" | "description" => &["Proof"],
         _ => return None,
     })
@@ -137,9 +157,7 @@ impl Maker<'_> {
 
     fn scalars(&self, coordinate: &str, input: &Input, name: &str) -> Vec<Value> {
         let things = thing(coordinate, name);
-        let owned = things.filter(|_| input.ty.name == "ID" || *coordinate == *"OrderBy.number");
-        let owned = owned.or(things.filter(|_| coordinate == "ExternalReferenceInput.reference"));
-        if let Some(what) = owned {
+        if let Some(what) = things.filter(|_| input.ty.name == "ID" || TEXTS.contains(&coordinate)) {
             let each = self.tried.iter().flat_map(|whose| what.iter().map(|it| (*whose, *it)));
             return each
                 .filter_map(|(whose, what)| self.names.get(whose, what))
@@ -153,10 +171,12 @@ impl Maker<'_> {
                 vec![json!(format!("proof-{}", KEYS.fetch_add(1, Ordering::Relaxed)))]
             }
             "String" => text(name).unwrap_or_default().iter().copied().map(Value::from).collect(),
+            "DateTime" if name == "expiresAt" => vec![json!("2030-01-01T00:00:00.000Z")],
             "DateTime" => vec![json!("2026-01-01T00:00:00.000Z")],
             "Date" => vec![json!("2030-01-01")],
             "Decimal" => vec![json!("1.00")],
             "CurrencyCode" => vec![json!("EUR")],
+            "JSON" if name == "variables" => vec![json!({})],
             "JSON" => vec![json!({ "proof": 1 })],
             _ => Vec::new(),
         }
@@ -202,18 +222,20 @@ impl Maker<'_> {
         made
     }
 
-    /// The ways to every value inside that names something somebody owns.
-    pub fn things(&self, coordinate: &str, input: &Input, around: &str) -> Vec<Vec<String>> {
+    /// The ways to every value inside that names something somebody owns, and what it can be.
+    pub fn things(&self, coordinate: &str, input: &Input, around: &str) -> Vec<Way> {
         let name = if input.name == "in" { around } else { &input.name };
         let ty = self.sdl.get(&input.ty.name);
         if ty.kind != Kind::Input {
             let owned = thing(coordinate, name).is_some() && matches!(&*input.ty.name, "ID" | "String");
-            return if owned { vec![vec![]] } else { Vec::new() };
+            let what = thing(coordinate, name).filter(|_| owned).unwrap_or_default();
+            return what.iter().map(|what| Way { steps: Vec::new(), what }).collect();
         }
         let inside = ty.inputs.iter().flat_map(|field| {
             let coordinate = format!("{}.{}", input.ty.name, field.name);
             let ways = self.things(&coordinate, field, name).into_iter();
-            ways.map(|way| [vec![field.name.clone()], way].concat()).collect::<Vec<_>>()
+            let along = |Way { steps, what }| Way { steps: [vec![field.name.clone()], steps].concat(), what };
+            ways.map(along).collect::<Vec<_>>()
         });
         inside.collect()
     }
@@ -221,26 +243,23 @@ impl Maker<'_> {
     /// The least value that has something at the end of `way`, and there somebody's.
     pub fn naming(
         &self,
-        coordinate: &str,
         input: &Input,
         around: &str,
-        way: &[String],
+        (way, what): (&[String], &str),
         whose: Whose,
     ) -> Option<Value> {
         let name = if input.name == "in" { around } else { &input.name };
         let ty = self.sdl.get(&input.ty.name);
         let list = |value: Value| if input.ty.list { json!([value]) } else { value };
         let Some((next, rest)) = way.split_first() else {
-            let what = thing(coordinate, name)?;
-            let found = what.iter().find_map(|what| self.names.get(whose, what))?;
-            return Some(list(found.clone().into()));
+            return Some(list(self.names.get(whose, what)?.clone().into()));
         };
         let own = Maker { tried: &[Whose::Own], ..*self };
         let mut object = Map::new();
         for field in &ty.inputs {
             let coordinate = format!("{}.{}", input.ty.name, field.name);
             if field.name == *next {
-                object.insert(field.name.clone(), self.naming(&coordinate, field, name, rest, whose)?);
+                object.insert(field.name.clone(), self.naming(field, name, (rest, what), whose)?);
             } else if field.required && !ty.one_of {
                 // The second of an object's samples is the least.
                 let samples = own.samples(&coordinate, field, name);

@@ -12,7 +12,6 @@ use super::{
     value::{Maker, Names, Sample, Whose, is_cursor},
     world::Owner,
 };
-use crate::harness::Client;
 
 /// How deep what is selected may go.
 const DEEP: usize = 12;
@@ -26,15 +25,19 @@ impl Proof {
         self.judge = Judge::new(&self.world);
         let roots = self.sdl.roots("Query").to_vec();
         for (name, client) in self.seats() {
-            for root in roots.iter().filter(|root| root.arguments.iter().all(|it| !it.required)) {
-                self.look_at_all(name, &client, root).await;
-            }
+            let open = roots.iter().filter(|root| root.arguments.iter().all(|it| !it.required));
+            let operations = open.flat_map(|root| self.all_of(root));
+            let asked: Vec<_> = operations.map(|operation| (client.clone(), operation)).collect();
+            self.ask_all(name, &asked).await;
             self.expect_counts(name, &client).await;
         }
         for (name, client) in self.seats() {
             let names = self.names(name, &orders);
-            for root in &roots {
-                self.try_arguments(name, &client, root, &names).await;
+            let operations = roots.iter().flat_map(|root| self.tries_of(root, &names));
+            let asked: Vec<_> = operations.map(|operation| (client.clone(), operation)).collect();
+            let bodies = self.ask_all(name, &asked).await;
+            for ((_, operation), body) in asked.iter().zip(&bodies) {
+                expect_honest_count(name, operation, &body["data"][&operation.branch.key]);
             }
         }
         self.ask_for_everything().await;
@@ -47,20 +50,20 @@ impl Proof {
     }
 
     /// All that a root field without arguments tells.
-    async fn look_at_all(&mut self, name: &'static str, client: &Client, root: &Field) {
+    fn all_of(&self, root: &Field) -> Vec<Operation> {
         let paged = root.arguments.iter().any(|argument| argument.name == "first");
         let arguments = if paged { "(first: 100)" } else { "" };
         let branch = Branch::full(&self.sdl, "Query", root, DEEP);
-        for part in branch.asking(arguments.to_owned(), paged.then_some(100)).parts() {
+        let parts = branch.asking(arguments.to_owned(), paged.then_some(100)).parts().into_iter();
+        let each = parts.map(|branch| {
             let fills = paged.then(|| format!("Query.{}(first:)", root.name)).into_iter().collect();
-            let operation =
-                Operation { branch: &part, head: "query".to_owned(), variables: json!({}), fills };
-            self.ask((name, client), &operation).await;
-        }
+            Operation { branch, head: "query".to_owned(), variables: json!({}), fills }
+        });
+        each.collect()
     }
 
     /// A list counts what it lists, and that is what is there for the viewer.
-    async fn expect_counts(&mut self, name: &'static str, client: &Client) {
+    async fn expect_counts(&mut self, name: &'static str, client: &crate::harness::Client) {
         let query = "query($where: OrderWhereInput) { orders(where: $where, first: 100) { totalCount \
             nodes { id } } }";
         let Some(viewer) = self.world.viewers.iter().find(|viewer| viewer.name == name) else { return };
@@ -74,7 +77,7 @@ impl Proof {
     }
 
     /// Every value of every argument, with the others as they have to be.
-    async fn try_arguments(&mut self, name: &'static str, client: &Client, root: &Field, names: &Names) {
+    fn tries_of(&self, root: &Field, names: &Names) -> Vec<Operation> {
         let maker = Maker { sdl: &self.sdl, names, tried: &[Whose::Own, Whose::Foreign, Whose::Missing] };
         let mut tries: Vec<Vec<(Input, Sample)>> = Vec::new();
         let all: Vec<(&Input, Vec<Sample>)> = root
@@ -94,50 +97,33 @@ impl Proof {
         }
         let paged = root.arguments.iter().any(|argument| argument.name == "first");
         let depth = if paged { SHALLOW } else { DEEP };
-        for given in tries {
-            for part in selected(self, root, &given, depth) {
-                let (head, variables) = head("query", &given);
-                let fills = given.iter().flat_map(|(_, sample)| sample.fills.clone()).collect();
-                let operation = Operation { branch: &part, head, variables, fills };
-                let body = self.ask((name, client), &operation).await;
-                expect_honest_count(name, &operation.branch.document("query"), &body["data"][&root.name]);
-            }
-        }
+        tries.iter().flat_map(|given| selected(self, root, given, depth)).collect()
     }
 
     /// Every id that anybody came across, asked for by everybody, all at once and one by one.
     async fn ask_for_everything(&mut self) {
-        let users: Vec<String> = self.world.viewers.iter().map(|viewer| viewer.user.to_string()).collect();
+        let users: Vec<String> = self.world.accounts().map(|user| user.to_string()).collect();
         let ids: Vec<String> = self.judge.all_ids().into_iter().chain(users).filter(|id| nodes(id)).collect();
         let root = |name: &str| self.sdl.roots("Query").iter().find(|root| root.name == name).cloned();
         let (several, one) = (root("nodes").expect("`nodes`"), root("node").expect("`node`"));
         for (name, client) in self.seats() {
-            for some in ids.chunks(20) {
-                let given = [(several.arguments[0].clone(), Sample { value: json!(some), fills: [].into() })];
-                for part in selected(self, &several, &given, DEEP) {
-                    let body = self.fetch((name, &client), &part, &given).await;
-                    let found = body["data"]["nodes"].as_array().cloned().unwrap_or_default();
-                    some.iter().zip(&found).for_each(|(id, node)| self.expect_for(name, id, node));
-                }
-            }
-            for id in &ids {
-                let given = [(one.arguments[0].clone(), Sample { value: json!(id), fills: [].into() })];
-                for part in selected(self, &one, &given, SHALLOW) {
-                    let body = self.fetch((name, &client), &part, &given).await;
-                    self.expect_for(name, id, &body["data"]["node"]);
+            let by = |root: &Field, value: Value, depth: usize| {
+                let given = [(root.arguments[0].clone(), Sample { value, fills: [].into() })];
+                selected(self, root, &given, depth)
+            };
+            let together = ids.chunks(20).flat_map(|some| by(&several, json!(some), DEEP));
+            // They are the same objects: which there are is what is asked.
+            let alone = ids.iter().flat_map(|id| by(&one, json!(id), 0));
+            let asked: Vec<_> = together.chain(alone).map(|it| (client.clone(), it)).collect();
+            let bodies = self.ask_all(name, &asked).await;
+            for ((_, operation), body) in asked.iter().zip(&bodies) {
+                let (given, told) = (&operation.variables, &body["data"]);
+                let pairs = elements(&given["ids"]).zip(elements(&told["nodes"]));
+                for (id, node) in pairs.chain([(&given["id"], &told["node"])]) {
+                    self.expect_for(name, id.as_str().unwrap_or_default(), node);
                 }
             }
         }
-    }
-
-    async fn fetch(
-        &mut self,
-        who: (&'static str, &Client),
-        branch: &Branch,
-        given: &[(Input, Sample)],
-    ) -> Value {
-        let (head, variables) = head("query", given);
-        self.ask(who, &Operation { branch, head, variables, fills: [].into() }).await
     }
 
     /// What was asked for by name may be said back, but not that it exists.
@@ -150,9 +136,9 @@ impl Proof {
     /// Whether an object is there for a viewer, as far as it has a marker by its id.
     fn exists_for(&self, name: &str, id: &str) -> bool {
         let Some(viewer) = self.world.viewers.iter().find(|viewer| viewer.name == name) else { return false };
-        let user = self.world.viewers.iter().find(|viewer| viewer.user.to_string() == id);
+        let user = self.world.accounts().find(|user| user.to_string() == id);
         let shelf = self.world.shelf.iter().position(|product| product.id.to_string() == id);
-        let owner = user.map(|user| Owner::User(user.user)).or(shelf.map(Owner::Product));
+        let owner = user.map(Owner::User).or(shelf.map(Owner::Product));
         match owner {
             // An account is looked up by the operator and by the person; others are told its name on orders.
             Some(Owner::User(user)) => user == viewer.user || knows_everybody(viewer),
@@ -170,14 +156,24 @@ impl Proof {
 
 /// What `nodes` knows; other ids are refused as no node's.
 fn nodes(id: &str) -> bool {
-    is_id(id) && ["order_", "product_", "org_", "user_"].iter().any(|prefix| id.starts_with(prefix))
+    is_id(id) && ["order_", "product_", "org_", "user_", "token_"].iter().any(|prefix| id.starts_with(prefix))
+}
+
+fn elements(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
 }
 
 /// The documents for a root field with these arguments.
-fn selected(proof: &Proof, root: &Field, given: &[(Input, Sample)], depth: usize) -> Vec<Branch> {
+fn selected(proof: &Proof, root: &Field, given: &[(Input, Sample)], depth: usize) -> Vec<Operation> {
     let size = given.iter().find_map(|(_, sample)| Some(sample.value.as_array()?.len()));
     let branch = Branch::full(&proof.sdl, "Query", root, depth);
-    branch.asking(arguments(given), size).parts()
+    let parts = branch.asking(arguments(given), size).parts().into_iter();
+    let each = parts.map(|branch| {
+        let (head, variables) = head("query", given);
+        let fills = given.iter().flat_map(|(_, sample)| sample.fills.clone()).collect();
+        Operation { branch, head, variables, fills }
+    });
+    each.collect()
 }
 
 /// `(a: $a, b: $b)`.
@@ -198,8 +194,13 @@ pub fn head(operation: &str, given: &[(Input, Sample)]) -> (String, Value) {
 }
 
 /// A page that holds everything counts everything, and nothing else.
-fn expect_honest_count(name: &str, document: &str, list: &Value) {
+fn expect_honest_count(name: &str, operation: &Operation, list: &Value) {
     let (Some(count), Some(nodes)) = (list["totalCount"].as_u64(), list["nodes"].as_array()) else { return };
     let whole = list["pageInfo"]["hasNextPage"] == false && list["pageInfo"]["hasPreviousPage"] == false;
-    assert!(!whole || count == nodes.len() as u64, "{name}: {count} of {} by {document}", nodes.len());
+    assert!(
+        !whole || count == nodes.len() as u64,
+        "{name}: {count} of {} by {}",
+        nodes.len(),
+        operation.document()
+    );
 }

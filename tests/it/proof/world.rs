@@ -17,7 +17,7 @@ use ordo::{
     },
 };
 
-use super::expectation::Kind;
+use super::{expectation::Kind, machine::Machine};
 use crate::harness::{App, Client};
 
 /// Somebody who looks.
@@ -63,6 +63,8 @@ pub enum Owner {
     /// By its place in [`World::shelf`].
     Product(usize),
     User(UserId),
+    /// By its place in [`World::machines`].
+    Token(usize),
 }
 
 /// A text that tells where it came from.
@@ -117,6 +119,9 @@ pub struct World {
     pub tenants: [Tenant; 2],
     pub csrs: [UserId; 2],
     pub agents: [UserId; 2],
+    /// Accounts that log in with a password; nobody looks as them otherwise.
+    pub guests: Vec<Viewer>,
+    pub machines: Vec<Machine>,
     pub orders: Vec<Placed>,
     pub links: Vec<Link>,
     pub markers: Vec<Marker>,
@@ -129,7 +134,7 @@ impl World {
         let operator = app.company.operator;
         let founded = app.inner.store.write(async move |tx| {
             let nobody =
-                Founding { tx: &tx, mint, viewers: Vec::new(), shelf: Vec::new(), markers: Vec::new() };
+                Founding { tx: &tx, mint, viewers: vec![], guests: vec![], shelf: vec![], markers: vec![] };
             Ok(nobody.found(operator).await)
         });
         let mut world = founded.await.expect("a world");
@@ -137,6 +142,7 @@ impl World {
             let token = app.token(viewer.user, TimeDelta::hours(8));
             viewer.client = Client::new(&app.url, Some(token));
         }
+        world.make_machines(app).await;
         world
     }
 
@@ -145,9 +151,26 @@ impl World {
         self.viewers.iter().find(|viewer| viewer.name == name).unwrap_or_else(|| panic!("no viewer {name}"))
     }
 
+    /// Whoever looks or logs in by this name.
+    pub fn somebody(&self, name: &str) -> Option<&Viewer> {
+        self.viewers.iter().chain(&self.guests).find(|viewer| viewer.name == name)
+    }
+
+    /// Every account there is.
+    pub fn accounts(&self) -> impl Iterator<Item = UserId> {
+        let people = self.viewers.iter().chain(&self.guests).map(|viewer| viewer.user);
+        people.chain(self.machines.iter().map(|machine| machine.account))
+    }
+
     /// The client of an account.
     pub fn client(&self, user: UserId) -> &Client {
         &self.viewers.iter().find(|viewer| viewer.user == user).expect("an account").client
+    }
+
+    /// The address that an account logs in with.
+    pub fn email_of(&self, user: UserId) -> String {
+        let of = |marker: &&Marker| marker.owner == Owner::User(user) && marker.kind == Kind::UserEmail;
+        self.markers.iter().find(of).expect("an address").text.clone()
     }
 
     /// A new text about something, to be stored.
@@ -165,7 +188,8 @@ impl World {
     }
 }
 
-fn marker(of: &str, kind: Kind, number: usize) -> String {
+/// A text that tells what it is about; no two are the same.
+pub fn marker(of: &str, kind: Kind, number: usize) -> String {
     format!("mk-{of}-{kind:?}-{:04x}", (number + 1) * 0x1f35 % 0x10000)
 }
 
@@ -173,6 +197,7 @@ struct Founding<'a> {
     tx: &'a Tx,
     mint: Mint,
     viewers: Vec<Viewer>,
+    guests: Vec<Viewer>,
     shelf: Vec<Shelved>,
     markers: Vec<Marker>,
 }
@@ -195,12 +220,23 @@ impl Founding<'_> {
             self.provider("providerQ", ["ownerQ", "managerQ", "workerQ", "narrowQ"]).await,
         ];
         let tenants = [
-            self.tenant("tenantA", ["approverA", "consumerA"]).await,
-            self.tenant("tenantB", ["approverB", "consumerB"]).await,
+            self.tenant("tenantA", ["approverA", "consumerA", "guestA"]).await,
+            self.tenant("tenantB", ["approverB", "consumerB", "guestB"]).await,
         ];
-        let Founding { viewers, shelf, markers, .. } = self;
-        let (orders, links) = (Vec::new(), Vec::new());
-        World { viewers, shelf, providers, tenants, csrs, agents, orders, links, markers }
+        let Founding { viewers, guests, shelf, markers, .. } = self;
+        World {
+            viewers,
+            shelf,
+            providers,
+            tenants,
+            csrs,
+            agents,
+            guests,
+            machines: Vec::new(),
+            orders: Vec::new(),
+            links: Vec::new(),
+            markers,
+        }
     }
 
     fn mark(&mut self, owner: Owner, kind: Kind, of: &str) -> String {
@@ -252,8 +288,10 @@ impl Founding<'_> {
         id
     }
 
-    async fn tenant(&mut self, name: &'static str, people: [&'static str; 2]) -> Tenant {
+    async fn tenant(&mut self, name: &'static str, people: [&'static str; 3]) -> Tenant {
         let organization = self.organization(name, OrganizationKind::Company).await;
+        self.account(people[2], organization, Role::Consumer, &[]).await;
+        self.guests.extend(self.viewers.pop());
         Tenant {
             organization,
             approver: self.account(people[0], organization, Role::Approver, &[]).await,
