@@ -1,6 +1,8 @@
 //! Cursors of the live feed: positions, sealed. A bare number would tell every tenant how busy all
 //! the others are.
 
+use std::sync::Arc;
+
 use aes_gcm_siv::{Aes256GcmSiv, Nonce, aead::Aead};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::id::EventId;
@@ -13,9 +15,9 @@ use crate::{
     },
 };
 
-/// Seals positions and opens cursors.
+/// Seals positions and opens cursors. Shared, for every stream holds one: a cipher is a kilobyte or two.
 #[derive(Clone)]
-pub struct Cursors(Aes256GcmSiv);
+pub struct Cursors(Arc<Aes256GcmSiv>);
 
 impl std::fmt::Debug for Cursors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -40,7 +42,7 @@ const EXPIRED: Error = Error::Cursor {
 impl Cursors {
     /// Cursors sealed with this cipher.
     pub(crate) fn new(cipher: Aes256GcmSiv) -> Cursors {
-        Cursors(cipher)
+        Cursors(Arc::new(cipher))
     }
 
     /// The cursor of a position. The same position gives the same cursor: the cipher is safe without

@@ -197,7 +197,8 @@ impl Listener {
                 let events = match self.feed.recent(self.position.seq) {
                     Some(events) => events,
                     None => {
-                        let page = event::after(&self.feed.store, self.position.seq, BATCH).await?;
+                        // Boxed, so that a listener that waits does not hold room for a read of the table.
+                        let page = Box::pin(event::after(&self.feed.store, self.position.seq, BATCH)).await?;
                         page.into_iter().map(Arc::new).collect()
                     }
                 };
