@@ -81,6 +81,7 @@ pub fn schema(app: App, signer: Arc<dyn Signer>) -> Schema {
         .limit_directives(MAX_DIRECTIVES)
         .data(app.keys.cursors())
         .data(signer)
+        .data(Arc::new(app.clone()))
         .data(app)
         .finish()
 }

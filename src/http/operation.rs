@@ -268,10 +268,9 @@ impl Operations {
         if introspects {
             self.may_introspect(session.as_ref())?;
         }
-        request = request.data(ClientIp(address.to_string()));
         if kind == Some(OperationType::Mutation) {
             let attempts: Arc<dyn Attempts> = Arc::new(Doorkeeper { operations: self.clone(), address });
-            request = request.data(attempts);
+            request = request.data(attempts).data(ClientIp(address.to_string()));
         }
         if let Some(cursor) = resume {
             request = request.data(ResumeAfter(cursor));

@@ -13,7 +13,7 @@ use domain::{
 use futures_util::{Stream, StreamExt};
 use tokio::{
     sync::mpsc::Sender,
-    time::{Instant, interval_at, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use super::{
@@ -108,7 +108,8 @@ impl OrderSubscription {
         >,
         #[graphql(desc = "Go on behind this cursor; from now on if not given.")] after: Option<String>,
     ) -> Result<impl Stream<Item = Result<OrderChange>> + use<>> {
-        let stream = LiveStream::open(ctx, conditions, after, Interest::All).await?;
+        // Boxed: what the beginning needs would stay with the stream for as long as it lives.
+        let stream = Box::pin(LiveStream::open(ctx, conditions, after, Interest::All)).await?;
         Ok(stream.messages())
     }
 
@@ -130,7 +131,7 @@ impl OrderSubscription {
             ids.iter().map(|id| parse_id(id, "orderIds")).collect()
         });
         let interest = Interest::Status(ids.transpose()?);
-        let stream = LiveStream::open(ctx, conditions, after, interest).await?;
+        let stream = Box::pin(LiveStream::open(ctx, conditions, after, interest)).await?;
         Ok(stream.messages())
     }
 }
@@ -142,7 +143,7 @@ enum Interest {
 }
 
 struct LiveStream {
-    app: App,
+    app: Arc<App>,
     cursors: Cursors,
     session: Session,
     watch: Watch,
@@ -159,7 +160,7 @@ impl LiveStream {
         interest: Interest,
     ) -> std::result::Result<LiveStream, Failure> {
         let session = viewer(ctx)?.clone();
-        let app = ctx.data_unchecked::<App>().clone();
+        let app = ctx.data_unchecked::<Arc<App>>().clone();
         let cursors = ctx.data_unchecked::<Cursors>().clone();
         let filter = conditions.unwrap_or_default().read()?;
         if let Some(field) = filter.not_live() {
@@ -196,37 +197,35 @@ impl LiveStream {
 
     async fn pump(&mut self, sender: &Sender<Box<Result<OrderChange>>>) -> Result<()> {
         let gone = |_| Failure::from(Error::internal("the subscriber is gone"));
-        let start = self.bare(OrderChangeKind::Started, self.listener.position(), None);
-        sender.send(Box::new(Ok(start))).await.map_err(gone)?;
+        let start = Box::new(Ok(self.bare(OrderChangeKind::Started, self.listener.position(), None)));
+        sender.send(start).await.map_err(gone)?;
         let mut told = self.listener.position();
-        let mut checkpoint = interval_at(Instant::now() + CHECKPOINT, CHECKPOINT);
+        let mut checkpoint = Instant::now() + CHECKPOINT;
         let left = self.session.expires_at() - self.app.world.now();
         let deadline = Instant::now() + left.to_std().unwrap_or_default();
-        loop {
-            let next = tokio::select! {
-                next = timeout_at(deadline, self.listener.next()) => Some(next),
-                _ = checkpoint.tick() => None,
-            };
-            match next {
-                Some(Err(_)) => return Err(Error::Unauthenticated.into()),
-                Some(Ok(events)) => {
+        while Instant::now() < deadline {
+            // One clock for both: most streams are idle, and there are many.
+            match timeout_at(deadline.min(checkpoint), self.listener.next()).await {
+                Ok(events) => {
                     // Boxed, like all that an idle stream does not need.
                     for message in Box::pin(self.translate(events?)).await? {
                         sender.send(Box::new(Ok(message))).await.map_err(gone)?;
                         told = self.listener.position();
                     }
                 }
-                None => {
+                Err(_) => {
+                    checkpoint = Instant::now() + CHECKPOINT;
                     Box::pin(self.refresh_rights()).await?;
                     if told == self.listener.position() {
                         continue;
                     }
                     told = self.listener.position();
-                    let message = self.bare(OrderChangeKind::Checkpoint, told, None);
-                    sender.send(Box::new(Ok(message))).await.map_err(gone)?;
+                    let message = Box::new(Ok(self.bare(OrderChangeKind::Checkpoint, told, None)));
+                    sender.send(message).await.map_err(gone)?;
                 }
             }
         }
+        Err(Error::Unauthenticated.into())
     }
 
     /// What a batch of events means to this viewer, with the rights held now.
