@@ -22,7 +22,7 @@ use tokio::{
 use crate::{hangup::no_transaction_is_open, harness::App};
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What the process may take, the other tests in it included.
 const MEMORY: u64 = 512 << 20;
 

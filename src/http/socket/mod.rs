@@ -28,7 +28,7 @@ pub use self::{
 
 const PROTOCOL: &str = "graphql-transport-ws";
 /// Thousands of sockets are idle most of the time; a longer message gets the room that it needs.
-const READ_BUFFER: usize = 512;
+const READ_BUFFER: usize = 1_024;
 
 /// Opens a socket and serves it until either side has had enough.
 pub fn open<H: Host>(
