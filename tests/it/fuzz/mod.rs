@@ -25,9 +25,6 @@ const SEED: u64 = 20_261_121;
 const CASES: u64 = 5_000;
 /// How many are under way at once.
 const AT_ONCE: usize = 8;
-/// Kilobytes that the process may take: 512 MB for this server, and as much for the servers of the other tests
-/// that run in it meanwhile. Alone, this test takes some 90 MB.
-const MOST_MEMORY: u64 = 1 << 20;
 
 /// Words of the inside, which no error may say.
 const INSIDE: [&str; 18] = [
@@ -87,7 +84,7 @@ async fn five_thousand_strange_requests_are_answered_and_leave_the_server_as_it_
         before >> 10
     );
     println!("{tally:#?}");
-    assert!(most < MOST_MEMORY, "{} MiB are in use", most >> 10);
+    assert!(most << 10 < crate::hostile::memory(), "{} MiB are in use", most >> 10);
     let carried_out = |outcome: &str| outcome == "data" || outcome.ends_with("while it ran");
     let begun: usize = tally.iter().filter(|(outcome, _)| carried_out(outcome)).map(|(_, count)| count).sum();
     assert!(begun * 5 > CASES as usize, "hardly anything was carried out: {tally:#?}");
