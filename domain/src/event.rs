@@ -20,6 +20,10 @@ pub enum EventKind {
     Imported,
     /// The order moved to another status.
     StatusChanged,
+    /// Something else about the order changed: its lines, an attempt at it.
+    Updated,
+    /// The order has rested in a status for longer than its workflow allows.
+    Stalled,
     /// A representative or delivery agent was set or taken away.
     Assigned,
     /// Somebody wrote a note.
@@ -36,10 +40,12 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [EventKind; 9] = [
+    pub const ALL: [EventKind; 11] = [
         EventKind::Created,
         EventKind::Imported,
         EventKind::StatusChanged,
+        EventKind::Updated,
+        EventKind::Stalled,
         EventKind::Assigned,
         EventKind::Note,
         EventKind::Payment,
@@ -54,6 +60,8 @@ impl EventKind {
             EventKind::Created => "CREATED",
             EventKind::Imported => "IMPORTED",
             EventKind::StatusChanged => "STATUS_CHANGED",
+            EventKind::Updated => "UPDATED",
+            EventKind::Stalled => "STALLED",
             EventKind::Assigned => "ASSIGNED",
             EventKind::Note => "NOTE",
             EventKind::Payment => "PAYMENT",

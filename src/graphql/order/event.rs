@@ -41,6 +41,10 @@ pub enum OrderEventKind {
     Imported,
     /// The order moved to another status.
     StatusChanged,
+    /// Something else about the order changed: its lines, an attempt at it.
+    Updated,
+    /// The order has rested in a status for longer than its workflow allows.
+    Stalled,
     /// A representative or delivery agent was set or taken away.
     Assigned,
     /// Somebody wrote a note.

@@ -52,6 +52,10 @@ pub enum OrderChangeKind {
     Created,
     /// An order moved to another status.
     StatusChanged,
+    /// Something else about an order changed: its lines, an attempt at it.
+    Updated,
+    /// An order has rested in a status for longer than its workflow allows.
+    Stalled,
     /// An order was given to somebody.
     Assigned,
     /// Somebody wrote a note on an order.
@@ -271,6 +275,8 @@ impl LiveStream {
             (Sight::Changed, kind) => match kind {
                 EventKind::Created | EventKind::Imported => OrderChangeKind::Created,
                 EventKind::StatusChanged => OrderChangeKind::StatusChanged,
+                EventKind::Updated => OrderChangeKind::Updated,
+                EventKind::Stalled => OrderChangeKind::Stalled,
                 EventKind::Assigned => OrderChangeKind::Assigned,
                 EventKind::Note => OrderChangeKind::Note,
                 EventKind::Payment | EventKind::Refund => OrderChangeKind::Payment,
