@@ -6,6 +6,7 @@
 mod aggregate;
 pub mod backup;
 pub mod catalogue;
+mod connect;
 pub mod event;
 pub mod idempotency;
 pub mod list;
@@ -27,12 +28,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use migration::MigratorTrait;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
@@ -74,9 +74,6 @@ impl Reads for Tx {
     }
 }
 
-/// How long a request waits for a connection before it is told that the server is busy.
-const ACQUIRE: Duration = Duration::from_secs(10);
-
 /// The key of the lock that whoever migrates holds; "ordm" in ASCII.
 const MIGRATOR: i64 = 0x6f72_646d;
 
@@ -87,11 +84,12 @@ impl Store {
     /// When it cannot be reached.
     pub async fn open(url: &str, connections: u32) -> Result<Store> {
         if url.starts_with("sqlite:") {
-            let writer = Database::connect(sqlite(url, 1, false)).await?;
-            let reader = Database::connect(sqlite(url, connections, true)).await?;
+            let writer = Database::connect(connect::sqlite(url, 1, false)).await?;
+            connect::log_ahead(&writer).await?;
+            let reader = Database::connect(connect::sqlite(url, connections, true)).await?;
             return Ok(Store { reader: Reader::new(reader), writer });
         }
-        let pool = Database::connect(postgres(url, connections)).await?;
+        let pool = Database::connect(connect::postgres(url, connections)).await?;
         Ok(Store { reader: Reader::new(pool.clone()), writer: pool })
     }
 
@@ -198,55 +196,6 @@ fn immediate() -> TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     }
-}
-
-fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE)
-        .sqlx_logging(false)
-        .test_before_acquire(false)
-        .map_sqlx_sqlite_opts(move |options| {
-            // No ANALYZE: the indexes are made for the statements, and with statistics SQLite prepares a
-            // statement afresh for each new value that is bound, which costs more than running it.
-            options
-                .create_if_missing(true)
-                .foreign_keys(true)
-                .busy_timeout(ACQUIRE)
-                .pragma("journal_mode", "WAL")
-                // FULL: an acknowledged write survives a power cut, not only a crash.
-                .pragma("synchronous", "FULL")
-                .pragma("cache_size", "-8000")
-                // A page and its lines: the driver's thread hands them over without waiting in between.
-                .row_buffer_size(512)
-                .pragma("query_only", if read_only { "ON" } else { "OFF" })
-        });
-    options
-}
-
-fn postgres(url: &str, connections: u32) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE)
-        .sqlx_logging(false)
-        .test_before_acquire(false)
-        .idle_timeout(Duration::from_secs(300))
-        .map_sqlx_postgres_opts(|options| {
-            options.options([
-                // Our statements come in few shapes and read by index: planning them once is right.
-                ("plan_cache_mode", "force_generic_plan"),
-                // A plan for any customer is a plan for the average one, who has few orders: to collect and
-                // sort them looks cheap, and is not for the one who has many.
-                ("enable_bitmapscan", "off"),
-                ("random_page_cost", "1.1"),
-                ("idle_in_transaction_session_timeout", "30s"),
-                ("statement_timeout", "60s"),
-                ("lock_timeout", "10s"),
-            ])
-        });
-    options
 }
 
 impl From<DbErr> for Error {

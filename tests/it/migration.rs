@@ -132,3 +132,19 @@ async fn processes_that_start_at_once_on_a_fresh_database_all_find_it_migrated()
     let db = Connection::connect(&url).await.expect("a connection");
     assert_eq!(Migrator::get_pending_migrations(&db).await.expect("pending").len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_open_a_fresh_file_at_once_take_turns() {
+    for _ in 0..50 {
+        let (url, _folder) = empty(Database::Sqlite).await;
+        let opening: Vec<_> = (0..16)
+            .map(|_| {
+                let url = url.clone();
+                tokio::spawn(async move { Store::open(&url, 1).await })
+            })
+            .collect();
+        for opened in opening {
+            opened.await.expect("no panic").expect("a store").close().await.expect("closed");
+        }
+    }
+}
