@@ -118,6 +118,31 @@ impl Reach {
             Reach::Agent(user) => parties.agent == Some(user),
         }
     }
+
+    /// Every set that an order with these parties is in.
+    pub fn of(parties: &Parties) -> impl Iterator<Item = Reach> + use<> {
+        let Parties { provider, offering, customer, creator, csr, agent } = *parties;
+        let always = [Reach::Everything, Reach::Provider(provider), Reach::Customer(customer)];
+        let sometimes = [
+            offering.map(|offering| Reach::Offering(provider, offering)),
+            creator.map(|creator| Reach::Created(customer, creator)),
+            Some(csr.map_or(Reach::Unassigned, Reach::Csr)),
+            agent.map(Reach::Agent),
+        ];
+        always.into_iter().chain(sometimes.into_iter().flatten())
+    }
+
+    /// Whether the set is somebody's own: two people with the same roles have different ones.
+    pub const fn is_personal(self) -> bool {
+        match self {
+            Reach::Created(..) | Reach::Csr(_) | Reach::Agent(_) => true,
+            Reach::Everything
+            | Reach::Provider(_)
+            | Reach::Offering(..)
+            | Reach::Customer(_)
+            | Reach::Unassigned => false,
+        }
+    }
 }
 
 /// One reach, and the roles held on every order in it.

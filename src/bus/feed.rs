@@ -157,6 +157,18 @@ impl Feed {
         Listener { feed: self.clone(), position: from, head: self.head.subscribe() }
     }
 
+    /// The next events after a position, from memory where it has them; none at the end of the log.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn after(&self, seq: i64) -> Result<Vec<(Position, Arc<Logged>)>> {
+        let events = match self.recent(seq) {
+            Some(events) => events,
+            None => event::after(&self.store, seq, BATCH).await?.into_iter().map(Arc::new).collect(),
+        };
+        Ok(events.into_iter().map(|logged| (position(&logged), logged)).collect())
+    }
+
     /// What the ring holds after a position; none when it begins later than that.
     fn recent(&self, seq: i64) -> Option<Vec<Arc<Logged>>> {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
@@ -194,17 +206,11 @@ impl Listener {
         loop {
             let behind = self.head.borrow_and_update().seq > self.position.seq;
             if behind {
-                let events = match self.feed.recent(self.position.seq) {
-                    Some(events) => events,
-                    None => {
-                        // Boxed, so that a listener that waits does not hold room for a read of the table.
-                        let page = Box::pin(event::after(&self.feed.store, self.position.seq, BATCH)).await?;
-                        page.into_iter().map(Arc::new).collect()
-                    }
-                };
-                if let Some(last) = events.last() {
-                    self.position = position(last);
-                    return Ok(events.into_iter().map(|logged| (position(&logged), logged)).collect());
+                // Boxed, so that a listener that waits does not hold room for a read of the table.
+                let events = Box::pin(self.feed.after(self.position.seq)).await?;
+                if let Some((last, _)) = events.last() {
+                    self.position = *last;
+                    return Ok(events);
                 }
             }
             if self.head.changed().await.is_err() {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions};
 
 pub use failure::{Failure, Result};
-pub use order::{ClientIp, ResumeAfter};
+pub use order::{ClientIp, Opened, Opening, ResumeAfter, Stage};
 pub use viewer::Session;
 
 use crate::{app::App, usecase::session::Signer};

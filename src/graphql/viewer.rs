@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::Utc;
 use domain::{
-    actor::{Actor, Grant, Parties, standing},
-    id::SessionId,
+    actor::{Actor, Grant, Parties, Person, standing},
+    id::{SessionId, UserId},
     role::RoleSet,
 };
+use uuid::Uuid;
 
 use super::{
     failure::Failure,
@@ -37,6 +38,19 @@ impl Session {
     pub fn new(actor: Actor, credentials: Credentials, expires_at: chrono::DateTime<Utc>) -> Session {
         let grants = Arc::new(actor.grants());
         Session { actor: Arc::new(actor), grants, credentials, expires_at }
+    }
+
+    /// The same reach without the person, where nothing in it is personal: what anybody with these memberships
+    /// sees. Nobody's own session, so the relation to orders that one has placed is not in it.
+    pub fn of_anyone(&self) -> Option<Session> {
+        let Actor::User(person) = self.actor.as_ref() else { return None };
+        if self.grants.iter().any(|grant| grant.reach.is_personal()) {
+            return None;
+        }
+        let nobody = UserId(Uuid::nil());
+        let actor = Arc::new(Actor::User(Person { id: nobody, ..person.clone() }));
+        let credentials = Credentials::of(nobody, None);
+        Some(Session { actor, credentials, ..self.clone() })
     }
 
     /// What its rights are read anew by.

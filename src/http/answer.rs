@@ -68,16 +68,6 @@ pub(super) fn refuse(status: StatusCode, code: &str, message: &str, media: Media
     response
 }
 
-/// A response as the text of an event.
-pub(super) fn text(answer: &Answer) -> String {
-    let text = match Stage::of(answer) {
-        Stage::Begun => serde_json::to_string(answer),
-        _ => serde_json::to_string(&NoData { errors: &answer.errors, extensions: &answer.extensions }),
-    };
-    // Only a scalar whose own serialisation fails has no text.
-    text.unwrap_or_else(|_| "{}".to_owned())
-}
-
 /// Those who wanted events get the newer JSON where there is no stream: an event would need the status 200.
 fn json(media: Media) -> Media {
     if media == Media::Events { Media::Graphql } else { media }

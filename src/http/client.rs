@@ -14,8 +14,9 @@ use super::{
     envelope::Envelope,
     fault::broken,
     limit::Held,
-    operation::{Caller, Operations, once},
-    socket::{self, Host, Init, Limits, Object, Output, Started, Welcome},
+    live::{Said, once},
+    operation::{Caller, Operations},
+    socket::{self, Host, Init, Limits, Object, Started, Welcome},
 };
 
 use crate::telemetry::metrics;
@@ -113,9 +114,9 @@ impl Host for Client {
         let prepare = || operations.count(who).and_then(|()| operations.prepare(envelope, who));
         let answers = match catch_unwind(AssertUnwindSafe(prepare)) {
             Ok(Ok(prepared)) => operations.stream(prepared, caller),
-            Ok(Err(refusal)) => once(*refusal),
-            Err(_) => once(broken("an operation could not be prepared")),
+            Ok(Err(refusal)) => once(Said::of(&refusal)),
+            Err(_) => once(Said::of(&broken("an operation could not be prepared"))),
         };
-        answers.map(|answer| Output::of(&answer)).boxed()
+        answers.map(|said| said.output).boxed()
     }
 }

@@ -1,7 +1,7 @@
 //! From text to a parsed document that asks for no more than is allowed, once: most clients send the same
 //! few texts again and again.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_graphql::{
     Name, Positioned, Request, ServerError, Value,
@@ -38,6 +38,8 @@ const PAGED: [&str; 7] =
 pub(super) struct Prepared {
     /// The request, with its document parsed.
     pub(super) request: Request,
+    /// The document by itself: a subscription is executed more than once.
+    pub(super) document: Arc<ExecutableDocument>,
     /// What it is; nothing where the request names no operation of the document, which execution then
     /// refuses.
     pub(super) kind: Option<OperationType>,
@@ -59,7 +61,7 @@ pub(super) struct Documents {
 
 #[derive(Debug)]
 struct Document {
-    parsed: ExecutableDocument,
+    parsed: Arc<ExecutableDocument>,
     introspects: bool,
 }
 
@@ -98,7 +100,8 @@ impl Documents {
         let introspects = document.introspects;
         request.set_parsed_query(ExecutableDocument::clone(&document.parsed));
         let cost = u32::try_from(measured.cost).unwrap_or(u32::MAX);
-        Ok(Prepared { request, kind, name, introspects, cost })
+        let document = document.parsed.clone();
+        Ok(Prepared { request, document, kind, name, introspects, cost })
     }
 
     fn parse(&self, text: &str) -> Result<Arc<Document>, ServerError> {
@@ -131,8 +134,9 @@ fn parse(budget: &Budget, text: &str) -> Result<Document, ServerError> {
             operations.flat_map(|each| &mut each.node.variable_definitions).for_each(omittable);
         }
     }
+    has_one_root_field(&parsed)?;
     let introspects = introspects(&parsed);
-    Ok(Document { parsed, introspects })
+    Ok(Document { parsed: Arc::new(parsed), introspects })
 }
 
 /// Whether a document reads the schema itself, anywhere. The budget has bounded how deep this goes.
@@ -150,6 +154,36 @@ fn introspects(document: &ExecutableDocument) -> bool {
     let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
     let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
     operations.chain(fragments).any(reads)
+}
+
+/// A subscription is one stream: it has one field at its root, as the specification says and the library does
+/// not check.
+fn has_one_root_field(document: &ExecutableDocument) -> Result<(), ServerError> {
+    fn keys<'a>(set: &'a SelectionSet, document: &'a ExecutableDocument, found: &mut BTreeSet<&'a str>) {
+        for item in &set.items {
+            match &item.node {
+                Selection::Field(field) => drop(found.insert(&field.node.response_key().node)),
+                Selection::InlineFragment(fragment) => {
+                    keys(&fragment.node.selection_set.node, document, found);
+                }
+                // The budget has refused fragments that go in circles.
+                Selection::FragmentSpread(spread) => {
+                    if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
+                        keys(&fragment.node.selection_set.node, document, found);
+                    }
+                }
+            }
+        }
+    }
+    for (_, operation) in document.operations.iter() {
+        let mut found = BTreeSet::new();
+        keys(&operation.node.selection_set.node, document, &mut found);
+        if operation.node.ty == OperationType::Subscription && found.len() != 1 {
+            let what = "a subscription has exactly one field at its root; send one subscription for each";
+            return Err(fault::error("BAD_USER_INPUT", what.to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// Gives a number that a client may leave out the null that its absence means. The library computes the
@@ -239,6 +273,22 @@ mod tests {
         }
         assert_eq!(request(text).unwrap(), None);
         assert_eq!(request("subscription { a }").unwrap(), Some(OperationType::Subscription));
+    }
+
+    #[test]
+    fn a_subscription_has_one_field_at_its_root() {
+        for text in [
+            "subscription { a b }",
+            "subscription { a: a b: a }",
+            "subscription { ...f } fragment f on S { a ... on S { b } }",
+            "query Q { a } subscription S { a ...f } fragment f on S { b }",
+        ] {
+            assert!(request(text).unwrap_err().message.contains("one field at its root"), "{text}");
+        }
+        for text in ["subscription { a { b c } }", "subscription { ...f a } fragment f on S { a }", "{ a b }"]
+        {
+            assert!(request(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

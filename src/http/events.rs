@@ -2,7 +2,6 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use async_graphql::{Response as Answer, Value};
 use axum::{
     http::{HeaderName, HeaderValue, header::CACHE_CONTROL},
     response::{
@@ -13,7 +12,7 @@ use axum::{
 use futures_util::{Stream, StreamExt, future, stream};
 use tokio::sync::watch;
 
-use super::answer;
+use super::{live::Said, socket::Output};
 
 /// How often a silent stream shows that it is alive; proxies give up after 30 to 60 seconds.
 const HEARTBEAT: Duration = Duration::from_secs(12);
@@ -21,7 +20,7 @@ const HEARTBEAT: Duration = Duration::from_secs(12);
 /// Streams answers until there are no more, or the server stops. The end is told with `complete`, unless
 /// the client shall come back: because its token has expired, or because the server stops.
 pub(super) fn respond(
-    answers: impl Stream<Item = Answer> + Send + 'static,
+    answers: impl Stream<Item = Said> + Send + 'static,
     mut stopping: watch::Receiver<bool>,
 ) -> Response {
     let stop = async move {
@@ -34,9 +33,9 @@ pub(super) fn respond(
     let steps = answers.map(Some).chain(stream::once(future::ready(None))).take_until(stop);
     let events = steps.scan(false, |logged_out, step| {
         future::ready(match step {
-            Some(answer) => {
-                *logged_out = is_logged_out(&answer);
-                Some(next(&answer))
+            Some(said) => {
+                *logged_out = said.is_logged_out;
+                Some(next(&said))
             }
             None if *logged_out => None,
             // Browsers pass on no event without data.
@@ -54,39 +53,28 @@ pub(super) fn respond(
 }
 
 /// One answer. Its cursor becomes the event's id, so that a browser resumes by itself.
-fn next(answer: &Answer) -> Event {
+fn next(said: &Said) -> Event {
     let event = Event::default().event("next");
-    let event = match cursor(&answer.data) {
-        Some(cursor) => event.id(cursor),
+    let event = match &said.cursor {
+        Some(cursor) => event.id(&**cursor),
         None => event,
     };
-    event.data(answer::text(answer))
-}
-
-/// The field `cursor` of the only root field. Nothing else has an id: an alias could put any text there.
-fn cursor(data: &Value) -> Option<&str> {
-    let Value::Object(fields) = data else { return None };
-    let Some(Value::Object(change)) = fields.values().next() else { return None };
-    let Some(Value::String(cursor)) = change.get("cursor") else { return None };
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    (!cursor.is_empty() && cursor.bytes().all(is_plain)).then_some(cursor)
-}
-
-fn is_logged_out(answer: &Answer) -> bool {
-    let code = |error: &async_graphql::ServerError| error.extensions.as_ref()?.get("code").cloned();
-    answer.errors.iter().filter_map(code).any(|code| code == Value::from("UNAUTHENTICATED"))
+    match &said.output {
+        Output::Next(answer) => event.data(answer.as_str()),
+        Output::Errors(errors) => event.data([r#"{"errors":"#, errors.as_str(), "}"].concat()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::value;
+    use async_graphql::{Response as Answer, value};
 
     use super::*;
     use crate::http::fault;
 
     async fn streamed(answers: Vec<Answer>) -> String {
         let (_running, stopping) = watch::channel(false);
-        let response = respond(stream::iter(answers), stopping);
+        let response = respond(stream::iter(answers.iter().map(Said::of).collect::<Vec<_>>()), stopping);
         let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
         String::from_utf8(body.to_vec()).unwrap()
     }

@@ -55,7 +55,12 @@ fn code_of(message: &str) -> &'static str {
 
 /// The code of the first error, if there is one.
 pub(super) fn first_code(response: &Response) -> Option<&str> {
-    match response.errors.first()?.extensions.as_ref()?.get("code")? {
+    code(response.errors.first()?)
+}
+
+/// The code of an error.
+pub(super) fn code(error: &ServerError) -> Option<&str> {
+    match error.extensions.as_ref()?.get("code")? {
         Value::String(code) => Some(code),
         _ => None,
     }

@@ -16,7 +16,7 @@ use axum::{
     },
     response::Response,
 };
-use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 
 use super::{
@@ -28,6 +28,7 @@ use super::{
     envelope::{self, Envelope, Malformed},
     events,
     limit::Who,
+    live::{Said, once},
     media::{self, Media, Unsupported},
     operation::{Caller, Operations, Refused, kind_of, too_much},
 };
@@ -145,7 +146,7 @@ impl Endpoint {
         let is_stream = media == Media::Events;
         let prepared = match self.operations.prepare(envelope, caller.limited()) {
             Ok(prepared) => prepared,
-            Err(refusal) if is_stream => return Ok(self.stream(futures_util::stream::iter([*refusal]))),
+            Err(refusal) if is_stream => return Ok(self.stream(once(Said::of(&refusal)))),
             Err(refusal) => return Ok(answer::write(*refusal, media, Stage::Refused)),
         };
         reads_only(method, &prepared, media)?;
@@ -170,8 +171,8 @@ impl Endpoint {
         })
     }
 
-    fn stream(&self, answers: impl StreamExt<Item = async_graphql::Response> + Send + 'static) -> Response {
-        events::respond(answers, self.stopping.clone())
+    fn stream(&self, said: BoxStream<'static, Said>) -> Response {
+        events::respond(said, self.stopping.clone())
     }
 }
 

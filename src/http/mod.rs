@@ -16,6 +16,7 @@ mod graphql;
 mod identity;
 mod limit;
 mod listen;
+mod live;
 mod measure;
 mod media;
 mod operation;
@@ -75,7 +76,8 @@ pub async fn serve(
     let (stopping, stopped) = watch::channel(false);
     metrics::started(app.world.now().timestamp());
     let (tls, bounds) = (settings.tls.clone(), settings.bounds);
-    let routes = routes(app, auth, settings, start, stopped.clone());
+    let operations = operation::Operations::new(app.clone(), auth, settings.clone());
+    let routes = routes(app, operations.clone(), &settings, start, stopped.clone());
     tokio::spawn(async move {
         stop.await;
         stopping.send_replace(true);
@@ -93,6 +95,7 @@ pub async fn serve(
     tokio::select! {
         result = server => result,
         never = sum_up() => match never {},
+        never = operations.tell() => match never {},
         () = late => {
             tracing::warn!("some requests did not end in time");
             Ok(())
@@ -111,16 +114,15 @@ async fn sum_up() -> Infallible {
 
 fn routes(
     app: App,
-    auth: Auth,
-    settings: Settings,
+    operations: operation::Operations,
+    settings: &Settings,
     start: StartPage,
     stopping: watch::Receiver<bool>,
 ) -> Router {
     let origins = cors(&settings.cors_origins);
     let shield = shield::TlsOnly(settings.tls_only);
-    let probes = probe::routes(app.clone(), settings.metrics_token.as_ref(), stopping.clone());
+    let probes = probe::routes(app, settings.metrics_token.as_ref(), stopping.clone());
     let (sockets, patience) = (client::Sockets::new(settings.sockets.clone()), settings.bounds.body);
-    let operations = operation::Operations::new(app, auth, settings);
     let endpoint = graphql::Endpoint { operations, sockets, patience, stopping };
     Router::new()
         .route("/graphql", any(graphql::serve).layer(origins).with_state(endpoint))

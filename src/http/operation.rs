@@ -1,14 +1,14 @@
 //! One operation, whatever it came over: prepared once, given its session, run as a task of its own, so
 //! that a client that hangs up never stops database work halfway.
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use async_graphql::{Request, Response, parser::types::OperationType};
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
 use domain::permission::OPERATOR;
 use futures_util::{
-    FutureExt, StreamExt, future,
+    FutureExt, StreamExt,
     stream::{self, BoxStream},
 };
 use governor::clock::MonotonicClock;
@@ -24,11 +24,13 @@ use super::{
     envelope::Envelope,
     fault::{self, broken, coded, first_code},
     limit::{self, Limiter, Who},
+    live::{self, Crier, Said},
     settings::Settings,
     texts::Texts,
 };
 use crate::{
     app::App,
+    bus::hub::Hub,
     config::Introspection,
     error::Error,
     graphql::{ClientIp, ResumeAfter, Schema, Session, schema},
@@ -52,6 +54,7 @@ struct Inner {
     proxies: Proxies,
     introspection: Introspection,
     time: Duration,
+    hub: Arc<Hub<Crier>>,
 }
 
 /// Who sent an operation, and from where.
@@ -96,7 +99,7 @@ impl Refused {
         Refused::Failed(Stage::Broken, Box::new(broken(what)))
     }
 
-    fn code(&self) -> &str {
+    pub(super) fn code(&self) -> &str {
         match self {
             Refused::Denied(_) => "UNAUTHENTICATED",
             Refused::Failed(_, response) => first_code(response).unwrap_or("INTERNAL"),
@@ -123,7 +126,30 @@ impl Operations {
             settings;
         let documents = Documents::new(Texts::new(trusted, only_trusted));
         let limiter = Limiter::new(limits, MonotonicClock);
-        Operations(Arc::new(Inner { app, auth, schema, documents, limiter, proxies, introspection, time }))
+        let hub = Hub::new(app.feed.clone());
+        Operations(Arc::new(Inner {
+            app,
+            auth,
+            schema,
+            documents,
+            limiter,
+            proxies,
+            introspection,
+            time,
+            hub,
+        }))
+    }
+
+    pub(super) fn app(&self) -> &App {
+        &self.0.app
+    }
+
+    pub(super) fn schema(&self) -> &Schema {
+        &self.0.schema
+    }
+
+    pub(super) fn hub(&self) -> &Arc<Hub<Crier>> {
+        &self.0.hub
     }
 
     pub(super) fn auth(&self) -> &Auth {
@@ -191,7 +217,7 @@ impl Operations {
                 app.store = app.store.reading();
             }
             let request = own.admit(prepared, caller, &app).await;
-            let request = request.inspect_err(|refused| counted.answered(Some(refused.code())))?;
+            let (request, _) = request.inspect_err(|refused| counted.answered(Some(refused.code())))?;
             let answer = coded(own.0.schema.execute(request.data(app)).await);
             counted.answered(first_code(&answer));
             Ok(answer)
@@ -209,52 +235,34 @@ impl Operations {
     }
 
     /// Starts an operation whose answers are streamed: one, or a subscription's many.
-    pub(super) fn stream(&self, prepared: Prepared, caller: Caller) -> BoxStream<'static, Response> {
+    pub(super) fn stream(&self, prepared: Prepared, caller: Caller) -> BoxStream<'static, Said> {
         let own = self.clone();
         if prepared.kind != Some(OperationType::Subscription) {
             let answer = async move { own.answer(prepared, caller).await };
-            return stream::once(answer.map(|answer| answer.unwrap_or_else(Refused::into_response))).boxed();
+            return stream::once(answer.map(|answer| said(answer.unwrap_or_else(Refused::into_response))))
+                .boxed();
         }
-        // The place is free again when the stream is dropped.
         match self.0.limiter.subscription(caller.limited()) {
+            // Boxed, so that what only the beginning needs is given back when it is over.
             Ok(place) => {
-                // Boxed, so that what only the beginning needs is given back when it is over.
-                let answers = stream::once(own.subscribe(prepared, caller).boxed()).flatten();
-                answers.inspect(move |_| _ = &place).boxed()
+                stream::once(live::subscribe(own, prepared, caller, place).boxed()).flatten().boxed()
             }
-            Err(refused) => once(too_much(&refused)),
+            Err(refused) => live::once(said(too_much(&refused))),
         }
     }
 
-    async fn subscribe(self, prepared: Prepared, caller: Caller) -> BoxStream<'static, Response> {
-        let own = self.clone();
-        let span = trace::operation(Kind::Subscription, prepared.name.as_deref());
-        let mut counted = metrics::Operation::begin(Kind::Subscription);
-        let admission = async move { own.admit(prepared, caller, &own.0.app).await };
-        let request = match tokio::spawn(carried(admission)).await {
-            Ok(Ok(request)) => request,
-            Ok(Err(refused)) => {
-                counted.answered(Some(refused.code()));
-                return once(refused.into_response());
-            }
-            Err(_) => return once(broken("a session panicked")),
-        };
-        let answers = AssertUnwindSafe(self.0.schema.execute_stream(request)).catch_unwind();
-        counted.answered(None);
-        let answers = answers.map(move |answer| {
-            let _inside = span.enter();
-            let answer = answer.map_or_else(|_| broken("a subscription panicked"), coded);
-            metrics::event_delivered();
-            if !answer.errors.is_empty() {
-                counted.answered(first_code(&answer));
-            }
-            answer
-        });
-        answers.boxed()
+    /// Tells subscribers what happens, for as long as it is polled.
+    pub(super) async fn tell(&self) -> Infallible {
+        self.0.hub.clone().run().await
     }
 
     /// Gives the request its session, the account's memberships as they are now, if it may begin at all.
-    async fn admit(&self, prepared: Prepared, caller: Caller, app: &App) -> Result<Request, Refused> {
+    pub(super) async fn admit(
+        &self,
+        prepared: Prepared,
+        caller: Caller,
+        app: &App,
+    ) -> Result<(Request, Option<Session>), Refused> {
         let Prepared { mut request, kind, introspects, .. } = prepared;
         let Caller { who, address, resume } = caller;
         let session = match who {
@@ -275,10 +283,10 @@ impl Operations {
         if let Some(cursor) = resume {
             request = request.data(ResumeAfter(cursor));
         }
-        Ok(match session {
-            Some(session) => request.data(session),
-            None => request,
-        })
+        if let Some(session) = session.clone() {
+            request = request.data(session);
+        }
+        Ok((request, session))
     }
 
     fn may_introspect(&self, session: Option<&Session>) -> Result<(), Refused> {
@@ -343,6 +351,6 @@ pub(super) fn kind_of(kind: Option<OperationType>) -> Kind {
     }
 }
 
-pub(super) fn once(response: Response) -> BoxStream<'static, Response> {
-    stream::once(future::ready(response)).boxed()
+fn said(response: Response) -> Said {
+    Said::of(&response)
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     actor::{Grant, standing},
     event::{Event, EventKind, Facet},
-    id::{OrganizationId, UserId},
+    id::{OrderId, OrganizationId, UserId},
     money::Currency,
     permission::{self, Field},
     role::RoleSet,
@@ -92,14 +92,18 @@ impl Filter {
 }
 
 /// What a subscriber watches, and with which rights.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Watch {
     /// What the subscriber's memberships reach.
     pub grants: Vec<Grant>,
-    /// The subscriber.
+    /// The subscriber; none where what it reaches does not depend on who it is.
     pub user: Option<UserId>,
     /// What it asked for.
     pub filter: Filter,
+    /// Only these orders; any if none.
+    pub orders: Option<Vec<OrderId>>,
+    /// Of orders in the list, only changes of the status as the subscriber sees it.
+    pub statuses_only: bool,
 }
 
 /// What an event means to one subscriber.
@@ -131,11 +135,31 @@ impl Watch {
             !standing.is_empty() && self.filter.matches(facet, standing)
         })
     }
+
+    /// Whether a change of an order in the list is one that was asked for, and for this viewer's eyes.
+    fn told_of(&self, event: &Event) -> bool {
+        let Some(after) = &event.after else { return false };
+        let standing = self.standing(after);
+        permission::covers(permission::reads(event.audience), standing)
+            && (!self.statuses_only || has_moved(event, Field::InternalStatus.shows(standing)))
+    }
+}
+
+/// Whether the status changed, as a viewer sees it: the internal one or the public one.
+fn has_moved(event: &Event, internal: bool) -> bool {
+    let status = |facet: &Facet| match internal {
+        true => facet.status.clone(),
+        false => facet.public_status.clone(),
+    };
+    event.before.as_ref().map(status) != event.after.as_ref().map(status)
 }
 
 /// What an event means to a subscriber: decided from the event alone, so that a stream resumes
 /// anywhere without memory of its subscriber.
 pub fn sight(watch: &Watch, event: &Event) -> Sight {
+    if watch.orders.as_ref().is_some_and(|orders| !orders.contains(&event.order)) {
+        return Sight::Nothing;
+    }
     let (before, after) = (watch.sees(event.before.as_ref()), watch.sees(event.after.as_ref()));
     match (before, after) {
         (false, false) => Sight::Nothing,
@@ -143,15 +167,7 @@ pub fn sight(watch: &Watch, event: &Event) -> Sight {
         (false, true) => Sight::Entered,
         (true, false) if event.kind == EventKind::Deleted => Sight::Removed,
         (true, false) => Sight::Left,
-        (true, true) if readable(watch, event) => Sight::Changed,
+        (true, true) if watch.told_of(event) => Sight::Changed,
         (true, true) => Sight::Nothing,
     }
-}
-
-/// Whether the event itself, not only the order, is for this viewer's eyes.
-fn readable(watch: &Watch, event: &Event) -> bool {
-    event
-        .after
-        .as_ref()
-        .is_some_and(|facet| permission::covers(permission::reads(event.audience), watch.standing(facet)))
 }

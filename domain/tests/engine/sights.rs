@@ -3,18 +3,20 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    actor::Actor,
+    actor::{Actor, Reach},
     event::{Event, EventKind},
     id::{OrderId, TypedId},
-    order::{Filter, Sight, Watch, sight},
+    order::{Command, Filter, Sight, Watch, sight},
+    permission::Field,
+    role::{Role, RoleSet},
     workflow::Category,
 };
 use proptest::prelude::*;
 
 use crate::{
     build::{
-        Placed, anna_agent, arne_agent, buyer, carla, cleo_csr, currency, cyril_csr, everybody, id, mint,
-        northern, other_buyer, southern, user,
+        Placed, an_order, anna_agent, arne_agent, assignee, buyer, carla, cleo_csr, currency, cyril_csr,
+        everybody, id, mint, northern, other_buyer, southern, staff, user,
     },
     walk::{Dice, pick, some_basket, some_command, somebody},
 };
@@ -114,7 +116,7 @@ proptest! {
         }
         for actor in &people {
             for filter in filters.iter().map(|dice| some_filter(*dice)).chain([Filter::default()]) {
-                let watch = Watch { grants: actor.grants(), user: actor.user(), filter: filter.clone() };
+                let watch = watching(actor, filter.clone());
                 let mut list = BTreeSet::new();
                 log.iter().for_each(|event| follow(&mut list, &watch, event));
                 prop_assert_eq!(list, listed(&orders, actor, &filter), "{:?} {:?}", actor, filter);
@@ -123,15 +125,64 @@ proptest! {
     }
 }
 
+/// Where what somebody reaches does not depend on who it is, neither does what an event means: that is why
+/// equal subscriptions of different people can share their messages.
+#[test]
+fn who_placed_an_order_makes_no_difference_to_whoever_sees_it_anyway() {
+    let mut own = an_order("delivery").placed_by(&staff());
+    own.commands(&staff(), Command::AssignCsr(Some(assignee(&cleo_csr()))));
+    for actor in everybody() {
+        let watch = watching(&actor, Filter::default());
+        if watch.grants.iter().any(|grant| grant.reach.is_personal()) {
+            continue;
+        }
+        let anyone = Watch { user: None, ..watch.clone() };
+        for event in &own.events {
+            assert_eq!(sight(&watch, event), sight(&anyone, event), "{actor:?}");
+        }
+    }
+    let creator = RoleSet::of(&[Role::Creator]);
+    assert!(Field::ALL.into_iter().all(|field| !field.shows(creator)));
+}
+
+fn watching(actor: &Actor, filter: Filter) -> Watch {
+    Watch { grants: actor.grants(), user: actor.user(), filter, ..Watch::default() }
+}
+
+#[test]
+fn an_order_is_in_every_set_that_is_said_of_it_and_in_no_other() {
+    let placed = an_order("cloud").placed_by(&carla());
+    let parties = placed.order.head.parties;
+    let said: Vec<_> = Reach::of(&parties).collect();
+    assert!(said.iter().all(|reach| reach.holds(&parties)), "{said:?}");
+    let reaches = everybody().into_iter().flat_map(|actor| actor.grants());
+    for reach in reaches.map(|grant| grant.reach).filter(|reach| reach.holds(&parties)) {
+        assert!(said.contains(&reach), "{reach:?}");
+    }
+}
+
+#[test]
+fn some_orders_and_their_statuses_alone_can_be_watched() {
+    let mut placed = an_order("delivery").placed_by(&carla());
+    placed.commands(&staff(), Command::AssignCsr(Some(assignee(&cleo_csr()))));
+    let seen = |watch: &Watch| placed.events.iter().map(|event| sight(watch, event)).collect::<Vec<_>>();
+    let all = watching(&staff(), Filter::default());
+    assert_eq!(seen(&all), [Sight::Created, Sight::Changed]);
+    let statuses = Watch { statuses_only: true, ..all.clone() };
+    assert_eq!(seen(&statuses), [Sight::Created, Sight::Nothing]);
+    let this = Watch { orders: Some(vec![placed.order.head.id]), ..all.clone() };
+    assert_eq!(seen(&this), seen(&all));
+    let none = Watch { orders: Some(Vec::new()), ..all };
+    assert_eq!(seen(&none), [Sight::Nothing; 2]);
+}
+
 #[test]
 fn whoever_loses_an_order_is_told_that_it_left_and_whoever_gets_it_that_it_entered() {
-    use crate::build::{an_order, assignee, staff};
-    use domain::order::Command;
     let mut placed = an_order("delivery").placed_by(&carla());
     let assign = |csr: &Actor| Command::AssignCsr(Some(assignee(csr)));
     placed.commands(&staff(), assign(&cleo_csr())).commands(&staff(), assign(&cyril_csr()));
     let seen_by = |actor: &Actor| -> Vec<Sight> {
-        let watch = Watch { grants: actor.grants(), user: actor.user(), filter: Filter::default() };
+        let watch = Watch { grants: actor.grants(), user: actor.user(), ..Watch::default() };
         placed.events.iter().map(|event| sight(&watch, event)).collect()
     };
     assert_eq!(seen_by(&cleo_csr()), [Sight::Created, Sight::Changed, Sight::Left]);
@@ -142,11 +193,10 @@ fn whoever_loses_an_order_is_told_that_it_left_and_whoever_gets_it_that_it_enter
 
 #[test]
 fn a_move_between_statuses_that_look_the_same_is_nothing_to_the_buyer() {
-    use crate::build::{an_order, staff};
     let mut placed = an_order("cloud").priced(0).placed_by(&carla());
     placed.does(&carla(), "submit").does(&staff(), "validate").does(&staff(), "provision");
     let filter = Filter { status: Some(vec!["processing".to_owned()]), ..Filter::default() };
-    let watch = Watch { grants: carla().grants(), user: carla().user(), filter };
+    let watch = Watch { grants: carla().grants(), user: carla().user(), filter, ..Watch::default() };
     let seen: Vec<_> = placed.events.iter().map(|event| sight(&watch, event)).collect();
     assert_eq!(seen[seen.len() - 2..], [Sight::Entered, Sight::Nothing]);
     let internal = Filter { status: Some(vec!["validating".to_owned()]), ..Filter::default() };

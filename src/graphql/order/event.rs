@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
 use domain::{
-    event::{self, Detail, EventKind as Kind, Facet},
+    event::{self, Detail, EventKind as Kind},
     id::UserId,
     order::Note,
     permission::{self, Field},
@@ -248,13 +248,4 @@ impl OrderNote {
     async fn created_at(&self) -> DateTime {
         DateTime(self.note.created_at)
     }
-}
-
-/// Whether a status moved for buyers: moves between two statuses of one public code do not.
-pub(super) fn moved(before: Option<&Facet>, after: Option<&Facet>, internal: bool) -> bool {
-    let status = |facet: &Facet| match internal {
-        true => facet.status.clone(),
-        false => facet.public_status.clone(),
-    };
-    before.map(status) != after.map(status)
 }

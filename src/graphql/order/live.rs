@@ -1,30 +1,26 @@
-//! Subscriptions: every change of an order, pushed the moment it is committed, resumable from any
-//! cursor.
+//! Subscriptions to orders: how one is opened, and the words in which it is told what happens. Carrying the
+//! words to whoever subscribed, for as long as it listens, is the edge's.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::{Context, Enum, ID, SimpleObject, Subscription};
 use domain::{
     event::EventKind,
     id::OrderId,
-    order::{Sight, Watch, sight},
+    order::{Sight, Watch},
     permission::Field,
 };
-use futures_util::{Stream, StreamExt};
-use tokio::{
-    sync::mpsc::Sender,
-    time::{Instant, timeout_at},
-};
+use futures_util::{Stream, stream};
 
 use super::{
     Order,
-    event::{OrderEvent, moved},
+    event::{OrderEvent, readable},
     filter::OrderWhereInput,
     viewer,
 };
 use crate::{
     app::App,
-    bus::{Cursors, Listener},
+    bus::{Cursors, hub::Tidings},
     error::Error,
     graphql::{
         failure::{Failure, Result},
@@ -35,13 +31,45 @@ use crate::{
         event::{Logged, Position},
         order,
     },
-    usecase::session,
 };
 
 /// The cursor behind which a browser's event source goes on; it beats the argument `after`. Put into the
 /// data of a request that names one.
 #[derive(Clone, Debug)]
 pub struct ResumeAfter(pub String);
+
+/// What a subscription's request is executed for; put into its data by whoever carries it on.
+#[derive(Clone, Debug)]
+pub enum Stage {
+    /// It begins: its arguments are read, and it is told that it has.
+    Open(Opening),
+    /// This has happened: once the message for each is written, the stream ends.
+    Tell(Arc<[Tidings]>),
+}
+
+/// Where a subscription that begins leaves what it watches.
+#[derive(Clone, Debug, Default)]
+pub struct Opening(Arc<Mutex<Option<Opened>>>);
+
+/// What a subscription watches, and from where.
+#[derive(Debug)]
+pub struct Opened {
+    /// What it watches, with the rights held when it began.
+    pub watch: Watch,
+    /// It is to be told of everything behind this.
+    pub position: Position,
+}
+
+impl Opening {
+    /// What was left, once.
+    pub fn take(&self) -> Option<Opened> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn leave(&self, opened: Opened) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
+    }
+}
 
 /// What a message of the live feed is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -91,11 +119,6 @@ pub struct OrderChange {
     event: Option<OrderEvent>,
 }
 
-/// How often an idle stream is told where it stands.
-const CHECKPOINT: Duration = Duration::from_secs(30);
-/// For how long a stream's rights are taken as read before they are read again.
-const RIGHTS: Duration = Duration::from_secs(1);
-
 /// Watching orders.
 #[derive(Debug, Default)]
 pub struct OrderSubscription;
@@ -112,9 +135,7 @@ impl OrderSubscription {
         >,
         #[graphql(desc = "Go on behind this cursor; from now on if not given.")] after: Option<String>,
     ) -> Result<impl Stream<Item = Result<OrderChange>> + use<>> {
-        // Boxed: what the beginning needs would stay with the stream for as long as it lives.
-        let stream = Box::pin(LiveStream::open(ctx, conditions, after, Interest::All)).await?;
-        Ok(stream.messages())
+        messages(ctx, Asked { conditions, after, orders: None, statuses_only: false }).await
     }
 
     /// Changes of status alone, of the orders that the viewer may see and that match; and orders that
@@ -128,172 +149,87 @@ impl OrderSubscription {
         >,
         #[graphql(desc = "Go on behind this cursor; from now on if not given.")] after: Option<String>,
     ) -> Result<impl Stream<Item = Result<OrderChange>> + use<>> {
-        let ids = order_ids.map(|ids| {
-            if ids.len() > 100 {
-                return Err(Error::bad_input("orderIds", "at most 100 orders are allowed"));
-            }
-            ids.iter().map(|id| parse_id(id, "orderIds")).collect()
-        });
-        let interest = Interest::Status(ids.transpose()?);
-        let stream = Box::pin(LiveStream::open(ctx, conditions, after, interest)).await?;
-        Ok(stream.messages())
+        messages(ctx, Asked { conditions, after, orders: order_ids, statuses_only: true }).await
     }
 }
 
-/// What a stream is told of.
-enum Interest {
-    All,
-    Status(Option<Vec<OrderId>>),
+/// The arguments of a subscription.
+struct Asked {
+    conditions: Option<OrderWhereInput>,
+    after: Option<String>,
+    orders: Option<Vec<ID>>,
+    statuses_only: bool,
 }
 
-struct LiveStream {
-    app: Arc<App>,
-    cursors: Cursors,
-    session: Session,
-    watch: Watch,
-    interest: Interest,
-    listener: Listener,
-    read_rights_at: Instant,
-}
-
-impl LiveStream {
-    async fn open(
-        ctx: &Context<'_>,
-        conditions: Option<OrderWhereInput>,
-        after: Option<String>,
-        interest: Interest,
-    ) -> std::result::Result<LiveStream, Failure> {
-        let session = viewer(ctx)?.clone();
-        let app = ctx.data_unchecked::<Arc<App>>().clone();
-        let cursors = ctx.data_unchecked::<Cursors>().clone();
-        let filter = conditions.unwrap_or_default().read()?;
-        if let Some(field) = filter.not_live() {
-            return Err(Error::LiveFilterUnsupported { field }.into());
+async fn messages(
+    ctx: &Context<'_>,
+    asked: Asked,
+) -> Result<impl Stream<Item = Result<OrderChange>> + use<>> {
+    let narrator = Narrator { session: viewer(ctx)?, cursors: ctx.data_unchecked() };
+    let messages = match ctx.data_opt::<Stage>() {
+        Some(Stage::Open(opening)) => {
+            let opened = open(ctx, asked).await?;
+            let started = narrator.bare(OrderChangeKind::Started, opened.position, None);
+            opening.leave(opened);
+            vec![Ok(started)]
         }
-        let resumed = ctx.data_opt::<ResumeAfter>().map(|resumed| resumed.0.clone());
-        let from = match resumed.or(after) {
-            None => app.feed.now().await,
-            Some(cursor) => cursors.open(&app.store, app.feed.head(), &cursor).await?,
-        };
-        let watch = Watch { grants: session.grants().to_vec(), user: session.actor().user(), filter };
-        let listener = app.feed.listen(from);
-        let read_rights_at = Instant::now();
-        Ok(LiveStream { app, cursors, session, watch, interest, listener, read_rights_at })
-    }
+        Some(Stage::Tell(tidings)) => narrator.tell(ctx.data_unchecked::<App>(), tidings).await?,
+        None => return Err(Error::internal("nobody carries this subscription on").into()),
+    };
+    Ok(stream::iter(messages))
+}
 
-    /// The messages: STARTED, then what happens, until the token expires or the account is gone.
-    fn messages(mut self) -> impl Stream<Item = Result<OrderChange>> {
-        // Boxed: a channel has room for its messages from the beginning, and most streams are idle.
-        let (sender, receiver) = tokio::sync::mpsc::channel(16);
-        // A task of its own: it waits for the feed and the clock; the channel holds a handful of
-        // messages, so a client that does not read stops its stream and nobody else's.
-        tokio::spawn(async move {
-            let ended = tokio::select! {
-                ended = self.pump(&sender) => ended,
-                () = sender.closed() => return,
-            };
-            if let Err(failure) = ended {
-                let _ = sender.send(Box::new(Err(failure))).await;
-            }
-        });
-        tokio_stream::wrappers::ReceiverStream::new(receiver).map(|message| *message)
-    }
-
-    async fn pump(&mut self, sender: &Sender<Box<Result<OrderChange>>>) -> Result<()> {
-        let gone = |_| Failure::from(Error::internal("the subscriber is gone"));
-        let start = Box::new(Ok(self.bare(OrderChangeKind::Started, self.listener.position(), None)));
-        sender.send(start).await.map_err(gone)?;
-        let mut told = self.listener.position();
-        let mut checkpoint = Instant::now() + CHECKPOINT;
-        let left = self.session.expires_at() - self.app.world.now();
-        let deadline = Instant::now() + left.to_std().unwrap_or_default();
-        while Instant::now() < deadline {
-            // One clock for both: most streams are idle, and there are many.
-            match timeout_at(deadline.min(checkpoint), self.listener.next()).await {
-                Ok(events) => {
-                    // Boxed, like all that an idle stream does not need.
-                    for message in Box::pin(self.translate(events?)).await? {
-                        sender.send(Box::new(Ok(message))).await.map_err(gone)?;
-                        told = self.listener.position();
-                    }
-                }
-                Err(_) => {
-                    checkpoint = Instant::now() + CHECKPOINT;
-                    Box::pin(self.refresh_rights()).await?;
-                    if told == self.listener.position() {
-                        continue;
-                    }
-                    told = self.listener.position();
-                    let message = Box::new(Ok(self.bare(OrderChangeKind::Checkpoint, told, None)));
-                    sender.send(message).await.map_err(gone)?;
-                }
-            }
+async fn open(ctx: &Context<'_>, asked: Asked) -> std::result::Result<Opened, Failure> {
+    let Asked { conditions, after, orders, statuses_only } = asked;
+    let (app, session) = (ctx.data_unchecked::<App>(), viewer(ctx)?);
+    let orders = orders.map(|ids| {
+        if ids.len() > 100 {
+            return Err(Error::bad_input("orderIds", "at most 100 orders are allowed"));
         }
-        Err(Error::Unauthenticated.into())
+        ids.iter().map(|id| parse_id(id, "orderIds")).collect()
+    });
+    let orders: Option<Vec<OrderId>> = orders.transpose()?;
+    let filter = conditions.unwrap_or_default().read()?;
+    if let Some(field) = filter.not_live() {
+        return Err(Error::LiveFilterUnsupported { field }.into());
     }
+    let resumed = ctx.data_opt::<ResumeAfter>().map(|resumed| resumed.0.clone());
+    let position = match resumed.or(after) {
+        None => app.feed.now().await,
+        Some(cursor) => ctx.data_unchecked::<Cursors>().open(&app.store, app.feed.head(), &cursor).await?,
+    };
+    let (grants, user) = (session.grants().to_vec(), session.actor().user());
+    Ok(Opened { watch: Watch { grants, user, filter, orders, statuses_only }, position })
+}
 
-    /// What a batch of events means to this viewer, with the rights held now.
-    async fn translate(&mut self, events: Vec<(Position, Arc<Logged>)>) -> Result<Vec<OrderChange>> {
-        self.refresh_rights().await?;
-        let seen: Vec<(Position, Arc<Logged>, Sight)> = events
-            .into_iter()
-            .map(|(position, logged)| {
-                let sight = sight(&self.watch, &logged.event);
-                (position, logged, sight)
-            })
-            .filter(|(_, logged, sight)| *sight != Sight::Nothing && self.interests(logged, *sight))
-            .collect();
-        let shown = |sight: &Sight| !matches!(sight, Sight::Left | Sight::Removed);
-        let mut ids: Vec<OrderId> =
-            seen.iter().filter(|(.., sight)| shown(sight)).map(|(_, logged, _)| logged.event.order).collect();
+/// Puts what happened into words for a viewer.
+struct Narrator<'a> {
+    session: &'a Session,
+    cursors: &'a Cursors,
+}
+
+impl Narrator<'_> {
+    /// A message for each, in order. The orders are those that the viewer may see now.
+    async fn tell(&self, app: &App, tidings: &[Tidings]) -> Result<Vec<Result<OrderChange>>> {
+        let mut ids: Vec<OrderId> = tidings.iter().filter_map(shown).collect();
         ids.sort();
         ids.dedup();
-        let heads = order::by_ids(&self.app.store, self.session.actor(), &ids).await?;
-        let orders: Vec<Order> = Order::all(&self.session, heads.into_values().collect());
-        Ok(seen.into_iter().map(|(at, logged, sight)| self.message(at, &logged, sight, &orders)).collect())
+        let heads = order::by_ids(&app.store, self.session.actor(), &ids).await?;
+        let orders = Order::all(self.session, heads.into_values().collect());
+        Ok(tidings.iter().map(|tidings| Ok(self.message(tidings, &orders))).collect())
     }
 
-    fn interests(&self, logged: &Logged, sight: Sight) -> bool {
-        let Interest::Status(ids) = &self.interest else { return true };
-        let event = &logged.event;
-        if ids.as_ref().is_some_and(|ids| !ids.contains(&event.order)) {
-            return false;
-        }
-        let internal = event.after.as_ref().is_some_and(|after| {
-            Field::InternalStatus.shows(self.session.standing(&after.parties, after.deleted))
-        });
-        sight != Sight::Changed || moved(event.before.as_ref(), event.after.as_ref(), internal)
-    }
-
-    fn message(&self, at: Position, logged: &Logged, sight: Sight, orders: &[Order]) -> OrderChange {
-        let kind = match (sight, logged.event.kind) {
-            (Sight::Left | Sight::Nothing, _) => OrderChangeKind::Left,
-            (Sight::Removed, _) => OrderChangeKind::Removed,
-            (Sight::Created, _) => OrderChangeKind::Created,
-            (Sight::Entered, EventKind::Restored) => OrderChangeKind::Restored,
-            (Sight::Entered, _) => OrderChangeKind::Entered,
-            (Sight::Changed, kind) => match kind {
-                EventKind::Created | EventKind::Imported => OrderChangeKind::Created,
-                EventKind::StatusChanged => OrderChangeKind::StatusChanged,
-                EventKind::Updated => OrderChangeKind::Updated,
-                EventKind::Stalled => OrderChangeKind::Stalled,
-                EventKind::Assigned => OrderChangeKind::Assigned,
-                EventKind::Note => OrderChangeKind::Note,
-                EventKind::Payment | EventKind::Refund => OrderChangeKind::Payment,
-                EventKind::Deleted => OrderChangeKind::Deleted,
-                EventKind::Restored => OrderChangeKind::Restored,
-            },
+    fn message(&self, tidings: &Tidings, orders: &[Order]) -> OrderChange {
+        let (at, logged, sight) = match tidings {
+            Tidings::Checkpoint(position) => return self.bare(OrderChangeKind::Checkpoint, *position, None),
+            Tidings::Sighting { position, logged, sight } => (*position, logged, *sight),
         };
         let id = logged.event.order;
-        let mut message = self.bare(kind, at, Some(id));
-        if matches!(kind, OrderChangeKind::Left | OrderChangeKind::Removed) {
-            return message;
+        let mut message = self.bare(kind(sight, logged.event.kind), at, Some(id));
+        if shown(tidings).is_some() {
+            message.order = orders.iter().find(|order| order.head().id == id).cloned();
+            message.event = message.order.as_ref().and_then(|order| event(order, logged));
         }
-        message.order = orders.iter().find(|order| order.head().id == id).cloned();
-        message.event = message.order.as_ref().and_then(|order| {
-            (order.shows(Field::Timeline) && super::event::readable(logged.event.audience, order.standing))
-                .then(|| OrderEvent::single(logged.clone(), order.clone()))
-        });
         message
     }
 
@@ -306,17 +242,38 @@ impl LiveStream {
             event: None,
         }
     }
+}
 
-    /// Reads the memberships again, unless that was done a moment ago.
-    async fn refresh_rights(&mut self) -> Result<()> {
-        if self.read_rights_at.elapsed() < RIGHTS {
-            return Ok(());
-        }
-        let credentials = self.session.credentials().clone();
-        let actor = session::actor(&self.app, &credentials).await?;
-        self.session = Session::new(actor, credentials, self.session.expires_at());
-        self.watch.grants = self.session.grants().to_vec();
-        self.read_rights_at = Instant::now();
-        Ok(())
+/// The order that a message shows; none for one that left or was removed, of which the id alone is told.
+fn shown(tidings: &Tidings) -> Option<OrderId> {
+    match tidings {
+        Tidings::Checkpoint(_) | Tidings::Sighting { sight: Sight::Left | Sight::Removed, .. } => None,
+        Tidings::Sighting { logged, .. } => Some(logged.event.order),
+    }
+}
+
+fn event(order: &Order, logged: &Arc<Logged>) -> Option<OrderEvent> {
+    let may = order.shows(Field::Timeline) && readable(logged.event.audience, order.standing);
+    may.then(|| OrderEvent::single(Logged::clone(logged), order.clone()))
+}
+
+fn kind(sight: Sight, kind: EventKind) -> OrderChangeKind {
+    match (sight, kind) {
+        (Sight::Left | Sight::Nothing, _) => OrderChangeKind::Left,
+        (Sight::Removed, _) => OrderChangeKind::Removed,
+        (Sight::Created, _) => OrderChangeKind::Created,
+        (Sight::Entered, EventKind::Restored) => OrderChangeKind::Restored,
+        (Sight::Entered, _) => OrderChangeKind::Entered,
+        (Sight::Changed, kind) => match kind {
+            EventKind::Created | EventKind::Imported => OrderChangeKind::Created,
+            EventKind::StatusChanged => OrderChangeKind::StatusChanged,
+            EventKind::Updated => OrderChangeKind::Updated,
+            EventKind::Stalled => OrderChangeKind::Stalled,
+            EventKind::Assigned => OrderChangeKind::Assigned,
+            EventKind::Note => OrderChangeKind::Note,
+            EventKind::Payment | EventKind::Refund => OrderChangeKind::Payment,
+            EventKind::Deleted => OrderChangeKind::Deleted,
+            EventKind::Restored => OrderChangeKind::Restored,
+        },
     }
 }

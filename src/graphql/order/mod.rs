@@ -33,7 +33,7 @@ pub use batch::Batch;
 pub use change::ActionMutation;
 pub use desk::DeskMutation;
 pub use list::OrderQuery;
-pub use live::{OrderSubscription, ResumeAfter};
+pub use live::{Opened, Opening, OrderSubscription, ResumeAfter, Stage};
 pub use place::{ClientIp, PlaceMutation};
 pub use refused::{NotFound, OrderError, Validation};
 

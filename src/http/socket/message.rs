@@ -37,6 +37,13 @@ pub enum Output {
 }
 
 impl Output {
+    /// The JSON.
+    pub fn text(&self) -> &Utf8Bytes {
+        match self {
+            Output::Next(text) | Output::Errors(text) => text,
+        }
+    }
+
     /// A response of the library. What it answers before execution has neither data nor a path.
     pub fn of(response: &Response) -> Output {
         let refused = response.data == Answer::Null

@@ -1,0 +1,228 @@
+//! Who hears what: one dispatcher per process reads the feed and hands each event to the groups that it may
+//! concern. A group is all subscriptions that are equal, in what they ask for and in what they may see; it is
+//! told of an event once, and its members share the words.
+
+mod desk;
+mod directory;
+mod group;
+mod member;
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use domain::{
+    id::UserId,
+    order::{Sight, Watch, sight},
+};
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+pub use member::{Heard, Member};
+
+use self::{desk::Kept, directory::Directory, group::Group};
+use super::Feed;
+use crate::{
+    error::Result,
+    store::event::{Logged, Position},
+};
+
+/// How often groups are looked at that nothing happens to.
+const BEAT: Duration = Duration::from_secs(1);
+/// How long to wait before what failed is tried again: the database may be back by then.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// What a group is to be told.
+#[derive(Clone, Debug)]
+pub enum Tidings {
+    /// Something that happened to an order.
+    Sighting {
+        /// Where it stands in the log.
+        position: Position,
+        /// What happened.
+        logged: Arc<Logged>,
+        /// What it means to the group.
+        sight: Sight,
+    },
+    /// Nothing happened for the group, but the log has moved on.
+    Checkpoint(Position),
+}
+
+impl Tidings {
+    /// Where in the log a subscriber stands once it has been told.
+    pub fn position(&self) -> Position {
+        match self {
+            Tidings::Sighting { position, .. } | Tidings::Checkpoint(position) => *position,
+        }
+    }
+}
+
+/// Puts into words what a group is told, and knows whether its members still belong to it.
+pub trait Teller: Send + Sync + 'static {
+    /// What is said of one piece of tidings; clones share it.
+    type Words: Clone + Send + Sync + 'static;
+    /// By what a member's rights are read.
+    type Who: Clone + Eq + Hash + Send + Sync + 'static;
+
+    /// Words for each, in the same order.
+    ///
+    /// # Errors
+    /// When it cannot be told now; it is tried again.
+    fn tell(&self, tidings: Vec<Tidings>) -> BoxFuture<'_, Result<Vec<Self::Words>>>;
+
+    /// How many bytes words take.
+    fn weigh(&self, words: &Self::Words) -> usize;
+
+    /// Those of these listeners whose rights are no longer the group's.
+    ///
+    /// # Errors
+    /// When rights cannot be read now; it is tried again before anything is told.
+    fn moved(&self, listeners: Vec<Self::Who>) -> BoxFuture<'_, Result<HashSet<Self::Who>>>;
+}
+
+/// What makes subscriptions equal: a hash of the operation, its variables and all that the policy reads.
+pub type Key = [u8; 32];
+
+/// Somebody who wants to join a group.
+#[derive(Debug)]
+pub struct Listener<Who> {
+    /// By what its rights are read.
+    pub who: Who,
+    /// The person; its own orders are told to it in words of their own where the group has no person.
+    pub person: Option<UserId>,
+    /// Everything up to here has been told.
+    pub position: i64,
+}
+
+/// The groups of one process.
+pub struct Hub<T: Teller> {
+    feed: Arc<Feed>,
+    kept: Kept,
+    state: Mutex<State<T>>,
+}
+
+impl<T: Teller> std::fmt::Debug for Hub<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("feed", &self.feed).finish_non_exhaustive()
+    }
+}
+
+struct State<T: Teller> {
+    /// Every event up to here has been handed to the groups.
+    position: Position,
+    groups: HashMap<Key, Arc<Group<T>>>,
+    directory: Directory<Group<T>>,
+}
+
+impl<T: Teller> Hub<T> {
+    /// No groups yet. Nothing is heard before [`Hub::run`].
+    pub fn new(feed: Arc<Feed>) -> Arc<Hub<T>> {
+        let position = feed.head();
+        let state = State { position, groups: HashMap::new(), directory: Directory::default() };
+        Arc::new(Hub { feed, kept: Kept::default(), state: Mutex::new(state) })
+    }
+
+    /// Hands out what happens, for as long as it is polled.
+    pub async fn run(self: Arc<Self>) -> std::convert::Infallible {
+        let from = self.state().position;
+        let mut events = self.feed.listen(from);
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                heard = events.next() => match heard {
+                    Ok(heard) => self.dispatch(&heard),
+                    Err(error) => {
+                        tracing::error!(error = ?error, "the log could not be read; trying again");
+                        sleep(AGAIN).await;
+                    }
+                },
+                now = beat.tick() => self.beat(now),
+            }
+        }
+    }
+
+    fn dispatch(&self, events: &[(Position, Arc<Logged>)]) {
+        let mut state = self.state();
+        for (position, logged) in events {
+            for group in state.directory.concerned(&logged.event) {
+                group.consider(*position, logged);
+            }
+            state.position = *position;
+        }
+    }
+
+    /// Tells groups for which nothing has happened for a while where the log stands.
+    fn beat(&self, now: Instant) {
+        let state = self.state();
+        for group in state.groups.values() {
+            group.beat(now, state.position);
+        }
+    }
+
+    /// Joins the group of a key, which is made if there is none.
+    pub fn join(
+        self: &Arc<Self>,
+        key: Key,
+        listener: Listener<T::Who>,
+        found: impl FnOnce() -> (Watch, T),
+    ) -> Member<T> {
+        let mut state = self.state();
+        let group = match state.groups.get(&key) {
+            Some(group) => group.clone(),
+            None => {
+                let means = (self.feed.clone(), self.kept.clone());
+                let group = Group::new(key, found(), means, state.position.seq);
+                state.directory.file(&group);
+                state.groups.insert(key, group.clone());
+                group
+            }
+        };
+        Member::sit(self.clone(), group, listener)
+    }
+
+    /// Forgets a group that nobody is in any more.
+    fn part(&self, group: &Arc<Group<T>>) {
+        let mut state = self.state();
+        let is_this = state.groups.get(&group.key).is_some_and(|known| Arc::ptr_eq(known, group));
+        if is_this && group.is_empty() {
+            state.groups.remove(&group.key);
+            state.directory.strike(group);
+        }
+    }
+
+    /// How many groups there are.
+    pub fn groups(&self) -> usize {
+        self.state().groups.len()
+    }
+
+    /// What a stretch of the log after a position means to a watch, and where the stretch ends; nothing at the
+    /// end of the log.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn page(&self, watch: &Watch, after: i64) -> Result<Option<(Vec<Tidings>, Position)>> {
+        page(&self.feed, watch, after).await
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn page(feed: &Feed, watch: &Watch, after: i64) -> Result<Option<(Vec<Tidings>, Position)>> {
+    let events = feed.after(after).await?;
+    let Some((last, _)) = events.last() else { return Ok(None) };
+    let last = *last;
+    let sightings = events.into_iter().filter_map(|(position, logged)| sighting(watch, position, &logged));
+    Ok(Some((sightings.collect(), last)))
+}
+
+/// What an event means to a watch, if anything.
+fn sighting(watch: &Watch, position: Position, logged: &Arc<Logged>) -> Option<Tidings> {
+    let sight = sight(watch, &logged.event);
+    (sight != Sight::Nothing).then(|| Tidings::Sighting { position, logged: logged.clone(), sight })
+}
