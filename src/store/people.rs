@@ -130,6 +130,29 @@ pub async fn person_within(
     Ok(Some(Person { id, memberships, only: only.map(Arc::new) }))
 }
 
+/// Several accounts as [`person`] reads one; those that it would not give are missing.
+///
+/// # Errors
+/// The database's.
+pub async fn persons(from: &impl Reads, ids: &[UserId]) -> Result<HashMap<UserId, Person>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let mut sql = Sql::new(
+        from.db(),
+        "SELECT u.id, t.actions, m.organization_id, m.role, m.offering_ids FROM users u \
+         LEFT JOIN memberships m ON m.user_id = u.id LEFT JOIN service_tokens t ON t.user_id = u.id \
+         WHERE u.disabled_at IS NULL AND t.revoked_at IS NULL AND ",
+    );
+    sql.among("u.id", &ids);
+    let rows = sql.all(from.db(), |row| Ok((row.id()?, row.maybe_json()?, read_membership(row)?)));
+    let mut persons: HashMap<UserId, Person> = HashMap::new();
+    for (id, only, membership) in rows.await? {
+        let only = only.map(Arc::new);
+        let person = persons.entry(id).or_insert(Person { id, memberships: Vec::new(), only });
+        person.memberships.extend(membership);
+    }
+    Ok(persons)
+}
+
 /// None for an account without memberships.
 fn read_membership(row: &mut Row<'_>) -> Result<Option<Membership>> {
     let Some(organization) = row.maybe_id()? else { return Ok(None) };

@@ -1,5 +1,7 @@
 //! Passwords and sessions: what somebody logs in with, and the families of tokens that come of it.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use domain::{
     id::{SessionId, UserId},
@@ -7,6 +9,7 @@ use domain::{
 };
 use entity::session;
 use sea_orm::{EntityTrait, IntoActiveModel};
+use uuid::Uuid;
 
 use super::{
     Reads, Tx,
@@ -81,6 +84,18 @@ impl Because {
             Because::Password => "PASSWORD",
         }
     }
+}
+
+/// Whose these sessions are, those that have not been ended.
+///
+/// # Errors
+/// The database's.
+pub async fn holders(from: &impl Reads, ids: &[SessionId]) -> Result<HashMap<SessionId, UserId>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let mut sql = Sql::new(from.db(), "SELECT id, user_id FROM sessions WHERE revoked_at IS NULL AND ");
+    sql.among("id", &ids);
+    let rows = sql.all(from.db(), |row| Ok((row.id()?, row.id()?))).await?;
+    Ok(rows.into_iter().collect())
 }
 
 impl Tx {

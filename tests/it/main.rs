@@ -10,6 +10,7 @@ mod backup;
 mod cli;
 mod events;
 mod fuzz;
+mod groups;
 mod hangup;
 mod harness;
 mod hostile;

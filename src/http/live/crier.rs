@@ -3,7 +3,10 @@
 use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::Response;
-use domain::id::{SessionId, UserId};
+use domain::{
+    actor::Actor,
+    id::{SessionId, UserId},
+};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 
 use super::{said::Said, template::Template};
@@ -75,21 +78,14 @@ impl Teller for Crier {
 
 impl Crier {
     async fn find_moved(&self, listeners: Vec<Who>) -> Result<HashSet<Who>> {
-        let mut moved = HashSet::new();
-        for who in listeners {
-            let stays = match session::actor(self.operations.app(), &who.0).await {
-                Ok(actor) => {
-                    let session = Session::new(actor, who.0.clone(), self.session.expires_at());
-                    self.template.key(&scope(session).0) == self.key
-                }
-                Err(Error::Unauthenticated) => false,
-                Err(error) => return Err(error),
-            };
-            if !stays {
-                moved.insert(who);
-            }
-        }
-        Ok(moved)
+        let credentials: Vec<Credentials> = listeners.iter().map(|who| who.0.clone()).collect();
+        let actors = session::actors(self.operations.app(), &credentials).await?;
+        let stays = |who: &Who, actor: Option<Actor>| {
+            let session = Session::new(actor?, who.0.clone(), self.session.expires_at());
+            (self.template.key(&scope(session).0) == self.key).then_some(())
+        };
+        let both = listeners.into_iter().zip(actors);
+        Ok(both.filter(|(who, actor)| stays(who, actor.clone()).is_none()).map(|(who, _)| who).collect())
     }
 }
 

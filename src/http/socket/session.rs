@@ -29,7 +29,7 @@ use super::{
     host::{Host, Init, Started, Welcome},
     limits::Limits,
     message::Output,
-    protocol::{Action, Event, Frame, Key, Machine},
+    protocol::{Action, Event, Frame, Key, Machine, close},
 };
 
 /// Replies that may wait, in bytes, before reading pauses.
@@ -291,7 +291,8 @@ impl<H: Host> Conversation<H> {
             self.happened(Event::Expired)?;
         }
         if due(self.deadlines.sent) {
-            return Err(End::Dead);
+            // Clients come back after this code, and hear what they missed.
+            return Err(End::Close(close(1013, "Too slow: subscribe again, after your last cursor")));
         }
         if due(Some(self.deadlines.ping)) {
             if self.unanswered >= UNANSWERED {

@@ -5,7 +5,7 @@ mod password;
 mod sealed;
 mod ticket;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -22,7 +22,7 @@ pub use ticket::{Operation, Ticket};
 use crate::{
     app::App,
     error::{Error, Result},
-    store::people,
+    store::{self, people},
 };
 
 /// How long an access token counts; its session is looked at with each request, so this bounds only what
@@ -146,6 +146,36 @@ pub async fn actor(app: &App, credentials: &Credentials) -> Result<Actor> {
         person.memberships = granted.to_vec();
     }
     Ok(Actor::User(person))
+}
+
+/// As many credentials at a time.
+const TOGETHER: usize = 500;
+
+/// The actors behind several credentials, as [`actor`] reads one; none where it would refuse. A few
+/// statements, however many there are.
+///
+/// # Errors
+/// The database's.
+pub async fn actors(app: &App, all: &[Credentials]) -> Result<Vec<Option<Actor>>> {
+    let mut actors = Vec::with_capacity(all.len());
+    for some in all.chunks(TOGETHER) {
+        let users: Vec<UserId> = some.iter().map(|credentials| credentials.user).collect();
+        let sessions: Vec<SessionId> = some.iter().filter_map(|credentials| credentials.session).collect();
+        let persons = people::persons(&app.store, &users).await?;
+        let holders = match sessions.is_empty() {
+            true => HashMap::new(),
+            false => store::session::holders(&app.store, &sessions).await?,
+        };
+        actors.extend(some.iter().map(|Credentials { user, session, granted }| {
+            session.is_none_or(|session| holders.get(&session) == Some(user)).then_some(())?;
+            let mut person = persons.get(user)?.clone();
+            if let Some(granted) = granted {
+                person.memberships = granted.to_vec();
+            }
+            Some(Actor::User(person))
+        }));
+    }
+    Ok(actors)
 }
 
 /// Asks whoever counts.

@@ -1,0 +1,144 @@
+//! Equal subscriptions share the work and the words; nobody is told anything in words meant for others.
+
+use domain::{actor::Membership, role::Role};
+use serde_json::{Value, json};
+
+use crate::harness::{Account, App, Client, Subscriber};
+
+const EVENTS: &str = "subscription($after: String) { orderEvents(after: $after) { kind cursor orderId \
+    order { id status { code } availableActions { action } lines: items(first: 5) { nodes { name } } } \
+    event { version } } }";
+
+async fn listen(client: &Client, after: Option<&Value>) -> Subscriber {
+    let mut stream = client.subscribe(EVENTS, json!({ "after": after })).await;
+    assert_eq!(stream.change().await["kind"], "STARTED");
+    stream
+}
+
+async fn crowd(client: &Client, count: usize) -> Vec<Subscriber> {
+    let mut crowd = Vec::new();
+    for _ in 0..count {
+        crowd.push(listen(client, None).await);
+    }
+    crowd
+}
+
+async fn operator(app: &App, name: &'static str, role: Role) -> Account {
+    let at_operator = Membership { organization: app.company.operator, role, offerings: Vec::new() };
+    app.enrol(name, vec![at_operator]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_equal_subscriptions_cost_the_statements_of_one() {
+    let app = App::start().await;
+    let mut first = listen(&app.staff(), None).await;
+    let (alone, _) = app
+        .statements_of(async {
+            app.place(&app.consumer(), &app.company.server, 1).await;
+            first.change().await
+        })
+        .await;
+    let mut others = crowd(&app.staff(), 99).await;
+    let (together, _) = app
+        .statements_of(async {
+            app.place(&app.consumer(), &app.company.server, 1).await;
+            let expected = first.change().await;
+            for other in &mut others {
+                assert_eq!(other.change().await, expected);
+            }
+        })
+        .await;
+    // The feed looks at the log by itself four times a second.
+    assert!(together <= alone + 20, "{together} statements for a hundred, {alone} for one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_placed_an_order_is_told_of_it_as_a_query_would_tell() {
+    let app = App::start().await;
+    let (one, other) =
+        (operator(&app, "one", Role::Support).await, operator(&app, "other", Role::Support).await);
+    let order = app.place(&app.consumer(), &app.company.allocation, 1).await;
+    let id: domain::id::OrderId = order.parse().expect("an id");
+    let values = [sea_orm::Value::Uuid(Some(one.id.0)), sea_orm::Value::Uuid(Some(id.0))];
+    assert_eq!(app.execute("UPDATE orders SET creator_id = $1 WHERE id = $2", values).await, 1);
+    let mut streams = Vec::new();
+    for account in [one, other] {
+        streams.push((account, listen(&app.client(account), None).await));
+    }
+    let note = "mutation($order: ID!) { orderAddNote(input: { order: $order, body: \"hello\", audience: PUBLIC }) \
+        { errors { code } } }";
+    let noted = app.staff().data(note, json!({ "order": order })).await;
+    assert_eq!(noted["orderAddNote"]["errors"], json!([]));
+    let mut told = Vec::new();
+    for (account, stream) in &mut streams {
+        let change = stream.change().await;
+        let query = "query($id: ID!) { order(by: { id: $id }) { availableActions { action } } }";
+        let now = app.client(*account).data(query, json!({ "id": order })).await;
+        assert_eq!(change["order"]["availableActions"], now["order"]["availableActions"]);
+        told.push(change["order"]["availableActions"].clone());
+    }
+    assert_ne!(told[0], told[1], "only whoever placed it may cancel it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_come_with_old_cursors_hear_what_they_missed_and_then_what_all_hear() {
+    let app = App::start().await;
+    let mut witness = listen(&app.staff(), None).await;
+    let mut seen = Vec::new();
+    for _ in 0..30 {
+        app.place(&app.consumer(), &app.company.server, 1).await;
+        seen.push(witness.change().await);
+    }
+    // The newest first: the group has to reach back for each of the others.
+    let mut late = Vec::new();
+    for missed in [1, 2, 10, 29, 5] {
+        let after = &seen[seen.len() - 1 - missed]["cursor"];
+        late.push((missed, listen(&app.staff(), Some(after)).await));
+    }
+    let last = app.place(&app.consumer(), &app.company.server, 1).await;
+    seen.push(witness.change().await);
+    assert_eq!(seen[30]["orderId"], json!(last));
+    for (missed, stream) in &mut late {
+        for expected in &seen[30 - *missed..] {
+            let change = stream.change().await;
+            assert_eq!((&change["cursor"], &change["orderId"]), (&expected["cursor"], &expected["orderId"]));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_whose_rights_change_leaves_and_the_others_stay() {
+    let app = App::start().await;
+    let (stays, goes) =
+        (operator(&app, "stays", Role::Staff).await, operator(&app, "goes", Role::Staff).await);
+    let mut staying = listen(&app.client(stays), None).await;
+    let mut going = listen(&app.client(goes), None).await;
+    app.place(&app.consumer(), &app.company.server, 1).await;
+    assert_eq!(staying.change().await, going.change().await);
+    let demote = "UPDATE memberships SET role = 'support' WHERE user_id = $1";
+    assert_eq!(app.execute(demote, [sea_orm::Value::Uuid(Some(goes.id.0))]).await, 1);
+    // Whoever moves hears everything once, before and after.
+    let mut orders = Vec::new();
+    let changed = std::time::Instant::now();
+    loop {
+        orders.push(app.place(&app.consumer(), &app.company.server, 1).await);
+        let (one, other) = (staying.change().await, going.change().await);
+        assert_eq!(one["orderId"], json!(orders.last()));
+        assert_eq!((&one["orderId"], &one["cursor"]), (&other["orderId"], &other["cursor"]));
+        if one["order"]["availableActions"] != other["order"]["availableActions"] {
+            break;
+        }
+        assert!(changed.elapsed() < std::time::Duration::from_secs(10), "support may do what staff may");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_has_one_field_at_its_root() {
+    let app = App::start().await;
+    let mut socket = Subscriber::connect(&app.url, app.staff().token()).await;
+    let two = "subscription { a: orderEvents { kind } b: orderEvents { kind } }";
+    socket.start("1", two, json!({})).await;
+    let refused = socket.message().await;
+    assert_eq!(refused["type"], "error", "{refused}");
+    assert_eq!(refused["payload"][0]["extensions"]["code"], "BAD_USER_INPUT");
+}
