@@ -271,3 +271,7 @@ impl<W, Who: Clone + Eq + Hash> Desk<W, Who> {
         self.seats.iter_mut().filter_map(|(_, seat)| seat.waker.take()).collect()
     }
 }
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;
