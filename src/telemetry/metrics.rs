@@ -23,7 +23,7 @@ const METHODS: [&str; 5] = ["GET", "POST", "HEAD", "OPTIONS", "other"];
 /// Classes of status codes; the first one is for requests whose client hung up.
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 /// How operations end: well, or with one of these codes; the last one is for all others.
-const OUTCOMES: [&str; 13] = [
+const OUTCOMES: [&str; 14] = [
     OK,
     "UNAUTHENTICATED",
     "FORBIDDEN",
@@ -35,6 +35,7 @@ const OUTCOMES: [&str; 13] = [
     "CURSOR_INVALID",
     "CURSOR_EXPIRED",
     "LIVE_FILTER_UNSUPPORTED",
+    "TOO_SLOW",
     INTERNAL,
     "other",
 ];
