@@ -24,8 +24,10 @@ pub(super) fn respond(
     answers: impl Stream<Item = Answer> + Send + 'static,
     mut stopping: watch::Receiver<bool>,
 ) -> Response {
+    // A query or a mutation ends by itself, and its client waits for the answer.
+    let ends = answers.size_hint().1.is_some();
     let stop = async move {
-        if stopping.wait_for(|stopping| *stopping).await.is_err() {
+        if ends || stopping.wait_for(|stopping| *stopping).await.is_err() {
             // Nobody is there who could stop it.
             future::pending::<()>().await;
         }

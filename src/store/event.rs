@@ -166,7 +166,8 @@ pub async fn stamp(store: &Store, bell: Option<Uuid>) -> Result<Stamped> {
             }
             stamp.push(" FROM stamped HAVING COUNT(*) > 0");
             let stamped = stamp.one(tx.db(), |row| Ok((row.get()?, row.get::<i64>()?))).await?;
-            Ok(stamped.map_or(Stamped::Nothing, |(head, count)| Stamped::UpTo { head, more: count == STAMPS }))
+            Ok(stamped
+                .map_or(Stamped::Nothing, |(head, count)| Stamped::UpTo { head, more: count == STAMPS }))
         })
         .await
 }

@@ -144,7 +144,10 @@ fn describe() {
     describe_counter!("ordo_events_delivered_total", "Messages of subscriptions");
     describe_gauge!("ordo_feed_position", "The last position of the log that the feed has read");
     describe_gauge!("ordo_feed_lag_events", "Events in the log that the feed has not read; NaN: unknown");
-    describe_counter!("ordo_feed_wakes_total", "How often another instance, or the bell coming back, woke the feed");
+    describe_counter!(
+        "ordo_feed_wakes_total",
+        "How often another instance, or the bell coming back, woke the feed"
+    );
     describe_counter!("ordo_feed_polled_events_total", "Events that the poll found and no bell told of");
     describe_counter!("ordo_feed_holes_total", "Holes in the log that the feed has stood in front of");
     describe_gauge!("ordo_bell_up", "Whether other instances are heard; NaN: there can be none");

@@ -48,7 +48,8 @@ mod tests {
     fn what_is_no_ring_is_not_read() {
         let id = Uuid::from_u128(7).to_string();
         let long = format!("{id} {}1", "0".repeat(100));
-        for text in ["", " ", "7", "x 7", &id, &format!("{id} "), &format!("{id} -1"), &format!("{id} 7 8"), &long]
+        for text in
+            ["", " ", "7", "x 7", &id, &format!("{id} "), &format!("{id} -1"), &format!("{id} 7 8"), &long]
         {
             assert_eq!(Ring::read(text.as_bytes()), None, "{text:?}");
         }

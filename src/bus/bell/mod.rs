@@ -135,7 +135,9 @@ impl Bell {
                 Wire::Nats(servers) => Line::Nats(nats::Line::open(servers, self.database).await?),
             })
         };
-        timeout(LAST_WAIT * 2, line).await.unwrap_or_else(|_| Err(Error::internal("it does not open in time")))
+        timeout(LAST_WAIT * 2, line)
+            .await
+            .unwrap_or_else(|_| Err(Error::internal("it does not open in time")))
     }
 
     /// Hears a line until it is lost, and says why it is.
@@ -182,7 +184,9 @@ impl Bell {
                 Line::Nats(line) => line.ring(ring).await,
             }
         };
-        timeout(self.patience.echo, rung).await.unwrap_or_else(|_| Err(Error::internal("it does not ring in time")))
+        timeout(self.patience.echo, rung)
+            .await
+            .unwrap_or_else(|_| Err(Error::internal("it does not ring in time")))
     }
 
     /// Wakes the feed if there is news. Our own rings come back to us, too, and are none.

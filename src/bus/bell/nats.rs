@@ -163,7 +163,10 @@ mod tests {
             ("nats://a, nats://t%20o@b", &["nats://a", "nats://b"], Some(Login::Token("t o".to_owned()))),
         ] {
             let (read, login) = read(urls).expect(urls);
-            assert_eq!((read.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), login), (places, wanted));
+            assert_eq!(
+                (read.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), login),
+                (places, wanted)
+            );
         }
     }
 
