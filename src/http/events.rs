@@ -110,6 +110,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_answers_once_is_answered_though_the_server_stops() {
+        let (_running, stopping) = watch::channel(true);
+        let late = async {
+            tokio::task::yield_now().await;
+            Answer::new(value!({ "orderSubmit": { "replayed": false } }))
+        };
+        let body = respond(stream::once(late), stopping).into_body();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        assert!(text.contains("replayed") && text.contains("complete"), "{text}");
+    }
+
+    #[tokio::test]
     async fn who_shall_come_back_is_not_told_that_all_is_said() {
         let expired = Answer::from_errors(vec![fault::error("UNAUTHENTICATED", "expired".to_owned())]);
         let text = streamed(vec![expired]).await;

@@ -199,6 +199,22 @@ async fn when_all_its_connections_are_cut_the_application_recovers_by_itself() {
     assert_eq!(created(&mut live).await.0, order);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_died_while_they_rested_fail_nobody() {
+    let app = App::start_rung_by(Wire::Notify, deaf()).await;
+    let staff = app.staff();
+    let ask = || join_all((0..8).map(|_| staff.send("{ orders(first: 1) { nodes { id } } }", json!({}))));
+    ask().await;
+    let others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+        AND query NOT LIKE 'LISTEN%'";
+    let busy = format!("SELECT pid::bigint {others} AND state_change > now() - interval '800 milliseconds'");
+    app.until("they rest", async || app.numbers(&busy).await.is_empty()).await;
+    assert!(app.execute(&format!("SELECT pg_terminate_backend(pid) {others}"), []).await >= 2);
+    for answer in ask().await {
+        assert_eq!((answer.status, answer.codes()), (200, vec![]), "{:#}", answer.body);
+    }
+}
+
 /// What nobody should listen to: of another database, garbled, and huge.
 fn noise() -> Vec<String> {
     let foreign = Ring { database: uuid::Uuid::from_u128(7), head: i64::MAX }.text();
