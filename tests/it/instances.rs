@@ -266,6 +266,31 @@ async fn noise_on_the_subject_changes_nothing() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_watched_an_instance_that_stops_goes_on_at_another_and_misses_nothing() {
+    let one = App::start_rung_by(Wire::Notify, deaf()).await;
+    let other = one.beside().await;
+    let mut watching = Vec::new();
+    for _ in 0..40 {
+        watching.push(watch(&one).await);
+    }
+    one.stop();
+    let order = place(&other).await;
+    for (socket, cursor) in watching {
+        let (said, code) = socket.until_closed().await;
+        assert_eq!(code, Some(1001));
+        // Whether it was told of the order before it had to leave or not.
+        let seen =
+            said.iter().filter_map(|message| message["payload"]["data"]["orderEvents"]["cursor"].as_str());
+        let (last, told) = (seen.clone().next_back().unwrap_or(&cursor).to_owned(), seen.count());
+        if told == 0 {
+            let mut live = other.staff().subscribe(WATCH, json!({ "after": last })).await;
+            assert_eq!(live.change().await["kind"], "STARTED");
+            assert_eq!(created(&mut live).await.0, order);
+        }
+    }
+}
+
 const WRITERS: usize = 8;
 const CHANGES: usize = 20;
 
