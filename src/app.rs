@@ -4,9 +4,10 @@ use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use domain::{book::Book, mint::Mint, workflow};
+use uuid::Builder;
 
 use crate::{
-    bus::Feed,
+    bus::{Feed, Pace, Wire},
     error::{Error, Result},
     hashing::Hashing,
     keys::Keys,
@@ -80,10 +81,27 @@ impl App {
         let definitions: Result<Vec<_>> =
             stored.iter().map(|stored| workflow::parse(&stored.definition).map_err(faulty)).collect();
         let keys = Keys::derive(secret);
+        if store.stamps_late() {
+            store::bell::identify(&store, Builder::from_random_bytes(half(world.seed())).into_uuid()).await?;
+        }
         let feed = Arc::new(Feed::open(store.clone()).await?);
         let (book, hashing) = (Arc::new(Book::new(definitions?)), Hashing::default());
         Ok(App { store, book, feed, keys, hashing, world })
     }
+
+    /// The same with another feed, which does not run yet: one whose bell is carried by this.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn rung_by(mut self, wire: Wire, pace: Pace) -> Result<App> {
+        self.feed = Arc::new(Feed::open_with(self.store.clone(), wire, pace).await?);
+        Ok(self)
+    }
+}
+
+/// As much of a seed as an id has.
+fn half(seed: [u8; 32]) -> [u8; 16] {
+    std::array::from_fn(|i| seed[i])
 }
 
 fn faulty(faults: Vec<workflow::Fault>) -> Error {

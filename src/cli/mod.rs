@@ -3,6 +3,7 @@
 //! What never happens here: a rule, SQL, an answer to a client.
 
 mod backup;
+mod bell;
 mod door;
 
 use std::{
@@ -267,6 +268,7 @@ async fn serve(config: &Config) -> Result<()> {
     let secret = config.secret()?;
     let auth = auth(config, secret.bytes())?;
     let settings = door::settings(config)?;
+    let wire = bell::wire(config)?;
     // Before the database: where the address is taken, nothing shall be left behind.
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(|error| {
@@ -278,6 +280,7 @@ async fn serve(config: &Config) -> Result<()> {
         load_demo_apart(config).await?;
     }
     let app = start(open(config).await?, secret.bytes()).await?;
+    let app = bell::hung(app, wire).await?;
     let mut start = StartPage { tls: settings.tls.is_some(), ..StartPage::default() };
     if demo {
         start.tokens = Some(demo_tokens(&app, &auth).await?);

@@ -66,6 +66,8 @@ pub struct Config {
     pub database_url: String,
     /// Connections to the database.
     pub database_connections: u32,
+    /// Servers of NATS, by which instances wake each other; may hold a password.
+    pub nats_url: Option<String>,
     /// The configured secret.
     pub jwt_secret: Option<Secret>,
     /// The configured public key, as PEM text.
@@ -150,6 +152,7 @@ impl Config {
             secret_file: secret_file.unwrap_or_else(|| sources.directory.join(beside(&database_url))),
             database_url,
             database_connections: values.number("database_connections", 1, 500)?,
+            nats_url: values.optional("nats_url")?,
             jwt_secret: secret(&values)?,
             jwt_public_key: values.file("jwt_public_key_file")?,
             jwt_issuer: values.checked("jwt_issuer", |text| Ok(text.to_owned()))?,

@@ -71,13 +71,19 @@ const fn setting(
 }
 
 /// Every setting, in the order in which people think of them.
-pub const SETTINGS: [Setting; 28] = [
+pub const SETTINGS: [Setting; 29] = [
     setting("listen", "ORDO_LISTEN", "ADDRESS", "The address to listen on").defaults_to("127.0.0.1:8000"),
     setting("database_url", "DATABASE_URL", "URL", "The database, sqlite: or postgres:")
         .defaults_to(super::DATABASE),
     setting("database_connections", "ORDO_DATABASE_CONNECTIONS", "N", "Connections to the database")
         .defaults_to("8")
         .number(),
+    setting(
+        "nats_url",
+        "NATS_URL",
+        "URL",
+        "Instances on one PostgreSQL wake each other by NATS, not by NOTIFY: nats: or tls:",
+    ),
     setting("jwt_secret", "ORDO_JWT_SECRET", "TEXT", "Signs tokens and seals cursors").secret(),
     setting(
         "jwt_public_key_file",

@@ -20,8 +20,11 @@ impl Shown {
         let text = values.optional(setting.key)?;
         let is_set = text.is_some();
         let value = text.filter(|_| !setting.is_secret());
-        let value =
-            if setting.key == "database_url" { value.map(|url| without_password(&url)) } else { value };
+        let value = match setting.key {
+            "database_url" => value.map(|url| without_password(&url)),
+            "nats_url" => value.map(|urls| without_passwords(&urls)),
+            _ => value,
+        };
         Ok(Shown { origin: values.origin(setting), value, is_set })
     }
 }
@@ -42,6 +45,18 @@ impl Config {
         }
         text
     }
+}
+
+/// Addresses of NATS without passwords. A user without a password is a token there, and as secret as one.
+fn without_passwords(urls: &str) -> String {
+    let shown = urls.split(',').map(|url| match url.split_once("://") {
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((_, place)) => format!("{scheme}://…@{place}"),
+            None => url.to_owned(),
+        },
+        None => "…".to_owned(),
+    });
+    shown.collect::<Vec<_>>().join(",")
 }
 
 /// The address of a database without the password, wherever it stands in it.
@@ -68,7 +83,19 @@ fn without_password(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_password;
+    use super::{without_password, without_passwords};
+
+    #[test]
+    fn of_nats_nothing_is_shown_but_where_it_is() {
+        for (urls, shown) in [
+            ("nats://host:4222", "nats://host:4222"),
+            ("nats://token@host", "nats://…@host"),
+            ("tls://me:hun@ter2@a:1,nats://b", "tls://…@a:1,nats://b"),
+            ("me:hunter2@a", "…"),
+        ] {
+            assert_eq!(without_passwords(urls), shown);
+        }
+    }
 
     #[test]
     fn a_password_is_hidden_wherever_it_stands() {

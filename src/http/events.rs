@@ -23,8 +23,10 @@ pub(super) fn respond(
     answers: impl Stream<Item = Said> + Send + 'static,
     mut stopping: watch::Receiver<bool>,
 ) -> Response {
+    // A query or a mutation ends by itself, and its client waits for the answer.
+    let ends = answers.size_hint().1.is_some();
     let stop = async move {
-        if stopping.wait_for(|stopping| *stopping).await.is_err() {
+        if ends || stopping.wait_for(|stopping| *stopping).await.is_err() {
             // Nobody is there who could stop it.
             future::pending::<()>().await;
         }
@@ -93,6 +95,19 @@ mod tests {
             "event: complete\ndata: null\n\n",
         );
         assert_eq!(streamed(answers).await, wanted);
+    }
+
+    #[tokio::test]
+    async fn what_answers_once_is_answered_though_the_server_stops() {
+        let (_running, stopping) = watch::channel(true);
+        let late = async {
+            tokio::task::yield_now().await;
+            Said::of(&Answer::new(value!({ "orderSubmit": { "replayed": false } })))
+        };
+        let body = respond(stream::once(late), stopping).into_body();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        assert!(text.contains("replayed") && text.contains("complete"), "{text}");
     }
 
     #[tokio::test]

@@ -17,7 +17,6 @@ use axum::{
     response::Response,
 };
 use futures_util::stream::BoxStream;
-use tokio::sync::watch;
 
 use super::{
     answer::{self, Stage},
@@ -25,6 +24,7 @@ use super::{
     body,
     client::{self, Client},
     document::Prepared,
+    drain::Waves,
     envelope::{self, Envelope, Malformed},
     events,
     limit::Who,
@@ -47,7 +47,8 @@ pub(super) struct Endpoint {
     pub(super) sockets: client::Sockets,
     /// How long a body may take.
     pub(super) patience: Duration,
-    pub(super) stopping: watch::Receiver<bool>,
+    /// Tell each socket and stream when to end.
+    pub(super) waves: Waves,
 }
 
 /// Every request to the endpoint. No answer may be kept or taken for that of another client.
@@ -133,7 +134,7 @@ impl Endpoint {
         let place = self.operations.limiter().socket(Who::Address(caller.address));
         let place = place.map_err(|refused| written(too_much(&refused), media))?;
         let host = Client::new(self.operations.clone(), caller, place);
-        Ok(self.sockets.open(upgrade, host, self.stopping.clone()))
+        Ok(self.sockets.open(upgrade, host, self.waves.join()))
     }
 
     async fn execute(
@@ -172,7 +173,7 @@ impl Endpoint {
     }
 
     fn stream(&self, said: BoxStream<'static, Said>) -> Response {
-        events::respond(said, self.stopping.clone())
+        events::respond(said, self.waves.join())
     }
 }
 

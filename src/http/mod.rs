@@ -9,6 +9,7 @@ mod body;
 mod budget;
 mod client;
 mod document;
+mod drain;
 mod envelope;
 mod events;
 mod fault;
@@ -61,7 +62,7 @@ use crate::{app::App, http::auth::Auth, telemetry::metrics};
 const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Serves until `stop`: then accepts nothing more, lets requests end, closes sockets and streams with a
-/// word, and returns after ten seconds at the latest.
+/// word, one after the other (see `drain`), and returns after ten seconds at the latest.
 ///
 /// # Errors
 /// The listener's.
@@ -76,12 +77,14 @@ pub async fn serve(
     let (stopping, stopped) = watch::channel(false);
     metrics::started(app.world.now().timestamp());
     let (tls, bounds) = (settings.tls.clone(), settings.bounds);
+    let waves = drain::Waves::default();
     let operations = operation::Operations::new(app.clone(), auth, settings.clone());
-    let routes = routes(app, operations.clone(), &settings, start, stopped.clone());
+    let routes = routes(app, operations.clone(), &settings, start, stopped.clone(), waves.clone());
     tokio::spawn(async move {
         stop.await;
         stopping.send_replace(true);
-        // Kept until every socket has seen it.
+        waves.roll().await;
+        // Kept until everybody has seen it.
         stopping.closed().await;
     });
     let told = |mut stopped: watch::Receiver<bool>| async move {
@@ -118,12 +121,13 @@ fn routes(
     settings: &Settings,
     start: StartPage,
     stopping: watch::Receiver<bool>,
+    waves: drain::Waves,
 ) -> Router {
     let origins = cors(&settings.cors_origins);
     let shield = shield::TlsOnly(settings.tls_only);
-    let probes = probe::routes(app, settings.metrics_token.as_ref(), stopping.clone());
+    let probes = probe::routes(app, settings.metrics_token.as_ref(), stopping);
     let (sockets, patience) = (client::Sockets::new(settings.sockets.clone()), settings.bounds.body);
-    let endpoint = graphql::Endpoint { operations, sockets, patience, stopping };
+    let endpoint = graphql::Endpoint { operations, sockets, patience, waves };
     Router::new()
         .route("/graphql", any(graphql::serve).layer(origins).with_state(endpoint))
         .route("/", get(start_page::show).with_state(start))

@@ -51,20 +51,47 @@ async fn ready(State(probes): State<Probes>) -> Response {
     // A task of its own: nothing that a client does interrupts a statement.
     let database = timeout(PROBE, tokio::spawn(async move { app.store.ping().await })).await;
     let database = matches!(database, Ok(Ok(Ok(()))));
-    let feed = probes.app.feed.was_read_within(SILENCE);
+    let feed = &probes.app.feed;
+    let health = Health {
+        database,
+        feed: feed.was_read_within(SILENCE),
+        whole: !feed.is_maimed(),
+        bell: feed.bell_is_well(),
+    };
     let stopping = *probes.stopping.borrow();
-    readiness(database, feed, stopping)
+    health.answer(stopping)
 }
 
-fn readiness(database: bool, feed: bool, stopping: bool) -> Response {
-    let (status, word) = match (database && feed, stopping) {
-        (_, true) => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
-        (true, false) => (StatusCode::OK, "ready"),
-        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-    };
-    let said = |well| if well { "ok" } else { "failing" };
-    let checks = json!({ "database": said(database), "feed": said(feed) });
-    (status, Json(json!({ "status": word, "checks": checks }))).into_response()
+/// What readiness is made of.
+#[derive(Clone, Copy, Debug)]
+struct Health {
+    database: bool,
+    feed: bool,
+    /// No hole in the log was passed over.
+    whole: bool,
+    /// Whether other instances are heard; none where there can be none.
+    bell: Option<bool>,
+}
+
+impl Health {
+    /// A server whose bell is lost, or whose log has a hole, stays in rotation: it serves everything, events a
+    /// poll later; and the others would most likely be told to leave for the same cause.
+    fn answer(self, stopping: bool) -> Response {
+        let (status, word) = match (self.database && self.feed, stopping) {
+            (_, true) => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            (true, false) => (StatusCode::OK, "ready"),
+            (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        };
+        let said = |well, otherwise| if well { "ok" } else { otherwise };
+        let mut checks = json!({
+            "database": said(self.database, "failing"),
+            "feed": if self.feed { said(self.whole, "hole") } else { "failing" },
+        });
+        if let Some(well) = self.bell {
+            checks["bell"] = said(well, "degraded").into();
+        }
+        (status, Json(json!({ "status": word, "checks": checks }))).into_response()
+    }
 }
 
 /// The metrics, for this machine and for whoever has the token; for all others there is nothing here.
@@ -82,7 +109,8 @@ async fn readings(app: &App) -> Readings {
     let feed = app.feed.clone();
     let lag = timeout(PROBE, tokio::spawn(async move { feed.lag().await })).await;
     let feed_lag = lag.ok().and_then(|joined| joined.ok()?.ok());
-    Readings { feed_position: app.feed.head().seq, feed_lag, connections_open, connections_idle }
+    let bell = app.feed.bell_is_well();
+    Readings { feed_position: app.feed.head().seq, feed_lag, bell, connections_open, connections_idle }
 }
 
 /// Whether the request comes from this machine, and nobody passes it on for another.
@@ -149,12 +177,31 @@ mod tests {
         assert!(!has_token(&HeaderMap::new(), Some(digest(b"secret"))));
     }
 
+    const WELL: Health = Health { database: true, feed: true, whole: true, bell: Some(true) };
+
     #[test]
     fn a_server_that_stops_is_not_ready_however_well_it_is() {
-        assert_eq!(readiness(true, true, false).status(), StatusCode::OK);
-        for (database, feed, stopping) in [(false, true, false), (true, false, false), (true, true, true)] {
-            let status = readiness(database, feed, stopping).status();
-            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{database} {feed} {stopping}");
+        assert_eq!(WELL.answer(false).status(), StatusCode::OK);
+        let broken = [Health { database: false, ..WELL }, Health { feed: false, ..WELL }];
+        for response in [broken[0].answer(false), broken[1].answer(false), WELL.answer(true)] {
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_only_slows_events_down_is_told_and_takes_nobody_out_of_rotation() {
+        for (health, feed, bell) in [
+            (WELL, "ok", json!("ok")),
+            (Health { bell: Some(false), ..WELL }, "ok", json!("degraded")),
+            (Health { whole: false, ..WELL }, "hole", json!("ok")),
+            (Health { bell: None, ..WELL }, "ok", serde_json::Value::Null),
+        ] {
+            let response = health.answer(false);
+            assert_eq!(response.status(), StatusCode::OK, "{health:?}");
+            let body = axum::body::to_bytes(response.into_body(), 1 << 10).await.unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["checks"]["feed"], feed);
+            assert_eq!(body["checks"]["bell"], bell);
         }
     }
 }

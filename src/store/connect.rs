@@ -8,6 +8,10 @@ use tokio::time::{Instant, sleep};
 /// How long a request waits for a connection before it is told that the server is busy.
 const ACQUIRE: Duration = Duration::from_secs(10);
 
+/// A connection of PostgreSQL that rested so long is asked whether it still lives, before anybody uses it. When
+/// the database restarts, all that rest are dead, and each would fail a request otherwise. Under load none
+/// rests so long, and none is asked: that would be a round trip for each statement.
+const IDLE: Duration = Duration::from_millis(500);
 /// How long to wait before a locked file is tried again.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -43,7 +47,7 @@ pub(super) fn postgres(url: &str, connections: u32) -> ConnectOptions {
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)
         .sqlx_logging(false)
-        .test_before_acquire(false)
+        .test_before_acquire_if_idle_for(IDLE)
         .idle_timeout(Duration::from_secs(300))
         .map_sqlx_postgres_opts(|options| {
             options.options([
@@ -52,6 +56,8 @@ pub(super) fn postgres(url: &str, connections: u32) -> ConnectOptions {
                 // A plan for any customer is a plan for the average one, who has few orders: to collect and
                 // sort them looks cheap, and is not for the one who has many.
                 ("enable_bitmapscan", "off"),
+                // The stamper relies on it, see `event::stamp`, whatever the database's own default is.
+                ("default_transaction_isolation", "read committed"),
                 ("random_page_cost", "1.1"),
                 ("idle_in_transaction_session_timeout", "30s"),
                 ("statement_timeout", "60s"),

@@ -112,40 +112,82 @@ fn new_row(event: &Event) -> Result<event::ActiveModel> {
 /// The key of the lock that the one stamper holds; "ordo" in ASCII.
 const STAMPER: i64 = 0x6f72_646f;
 
-/// Gives committed events their positions, up to 1,000 of them in the order of their ids. False when
-/// another instance is at it just now. PostgreSQL only.
+/// Events that one transaction stamps at most.
+const STAMPS: i64 = 1_000;
+
+/// What became of an attempt to stamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamped {
+    /// Another instance is at it just now.
+    Elsewhere,
+    /// Nothing waited any more.
+    Nothing,
+    /// So many have their positions now, up to this one.
+    UpTo {
+        /// The newest position.
+        head: i64,
+        /// Whether more may wait.
+        more: bool,
+    },
+}
+
+/// Gives committed events their positions, up to 1,000 of them in the order of their ids, and rings the bell
+/// of this database, if there is one, when the transaction commits: one NOTIFY for all. PostgreSQL only.
 ///
 /// The lock is a statement of its own: the statement that stamps must take its snapshot after the
-/// lock is held, or it could see positions that the previous holder has used already.
+/// lock is held, or it could see positions that the previous holder has used already. It goes with the
+/// transaction, after what that has written can be seen; so `MAX(seq)` is the head, and nobody else's.
+/// The commit waits for the disk like any other (`synchronous_commit` is left alone): a position that a
+/// client was told must not be given again to another event after a crash.
 ///
 /// # Errors
 /// The database's.
-pub async fn stamp(store: &Store) -> Result<bool> {
+pub async fn stamp(store: &Store, bell: Option<Uuid>) -> Result<Stamped> {
     store
-        .write(async |tx| {
+        .write(async move |tx| {
             let mut lock = Sql::new(tx.db(), "SELECT pg_try_advisory_xact_lock(");
             lock.bind(STAMPER).push(")");
             if !lock.one(tx.db(), |row| row.get()).await?.unwrap_or(false) {
-                return Ok(false);
+                return Ok(Stamped::Elsewhere);
             }
-            let stamp = "WITH unstamped AS MATERIALIZED (SELECT id FROM events WHERE seq IS NULL), \
+            let stamp = format!(
+                "WITH unstamped AS MATERIALIZED (SELECT id FROM events WHERE seq IS NULL), \
                 numbered AS (SELECT id, row_number() OVER (ORDER BY id) AS place FROM unstamped \
-                ORDER BY id LIMIT 1000), \
-                head AS (SELECT COALESCE(MAX(seq), 0) AS seq FROM events) \
-                UPDATE events SET seq = head.seq + numbered.place FROM numbered, head \
-                WHERE events.id = numbered.id";
-            Sql::new(tx.db(), stamp).run(tx.db()).await?;
-            Ok(true)
+                ORDER BY id LIMIT {STAMPS}), \
+                head AS (SELECT COALESCE(MAX(seq), 0) AS seq FROM events), \
+                stamped AS (UPDATE events SET seq = head.seq + numbered.place FROM numbered, head \
+                WHERE events.id = numbered.id RETURNING events.seq) \
+                SELECT MAX(seq), COUNT(*)"
+            );
+            let mut stamp = Sql::new(tx.db(), &stamp);
+            if let Some(database) = bell {
+                stamp.push(", pg_notify(").bind(super::bell::CHANNEL);
+                stamp.push(", ").bind(database.to_string()).push(" || ' ' || MAX(seq))");
+            }
+            stamp.push(" FROM stamped HAVING COUNT(*) > 0");
+            let stamped = stamp.one(tx.db(), |row| Ok((row.get()?, row.get::<i64>()?))).await?;
+            Ok(stamped
+                .map_or(Stamped::Nothing, |(head, count)| Stamped::UpTo { head, more: count == STAMPS }))
         })
         .await
 }
 
-/// Whether committed events wait for their position.
+/// The newest of the committed events that wait for their position, if any do: up to there they wait.
 ///
 /// # Errors
 /// The database's.
-pub async fn unstamped(store: &Store) -> Result<bool> {
-    let sql = Sql::new(store.db(), "SELECT 1 FROM events WHERE seq IS NULL LIMIT 1");
+pub async fn unstamped(store: &Store) -> Result<Option<i64>> {
+    let sql = Sql::new(store.db(), "SELECT id FROM events WHERE seq IS NULL ORDER BY id DESC LIMIT 1");
+    sql.one(store.db(), |row| row.get()).await
+}
+
+/// Whether events up to this id wait for their position.
+///
+/// # Errors
+/// The database's.
+pub async fn unstamped_up_to(store: &Store, id: i64) -> Result<bool> {
+    let mut sql = Sql::new(store.db(), "SELECT 1 FROM events WHERE seq IS NULL AND id <= ");
+    sql.bind(id).push(" LIMIT 1");
     Ok(sql.one(store.db(), |row| row.get::<i32>()).await?.is_some())
 }
 

@@ -5,6 +5,7 @@
 
 mod aggregate;
 pub mod backup;
+pub mod bell;
 pub mod catalogue;
 mod connect;
 pub mod event;

@@ -52,9 +52,9 @@ pub fn start(levels: &str, format: Format, colours: bool, traces: Option<&Traces
 }
 
 fn filter(levels: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
-    // Migrations tell a line for each table; whoever wants them names them. What is for traces alone would
-    // say everything twice.
-    EnvFilter::try_new(format!("sea_orm_migration=warn,{}=off,{levels}", trace::TARGET))
+    // Migrations tell a line for each table, the client of NATS one for each connection; whoever wants them
+    // names them. What is for traces alone would say everything twice.
+    EnvFilter::try_new(format!("sea_orm_migration=warn,async_nats=warn,{}=off,{levels}", trace::TARGET))
 }
 
 fn lines<S, W>(format: Format, colours: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>

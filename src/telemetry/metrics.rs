@@ -57,6 +57,10 @@ struct Meters {
     events_delivered: Counter,
     feed_position: Gauge,
     feed_lag: Gauge,
+    feed_wakes: Counter,
+    feed_polled: Counter,
+    feed_holes: Counter,
+    bell_up: Gauge,
     connections_open: Gauge,
     connections_idle: Gauge,
     started: Gauge,
@@ -100,6 +104,10 @@ impl Meters {
             events_delivered: counter!("ordo_events_delivered_total"),
             feed_position: gauge("ordo_feed_position", &[]),
             feed_lag: gauge("ordo_feed_lag_events", &[]),
+            feed_wakes: counter!("ordo_feed_wakes_total"),
+            feed_polled: counter!("ordo_feed_polled_events_total"),
+            feed_holes: counter!("ordo_feed_holes_total"),
+            bell_up: gauge("ordo_bell_up", &[]),
             connections_open: gauge("ordo_database_connections_open", &[]),
             connections_idle: gauge("ordo_database_connections_idle", &[]),
             started: gauge("process_start_time_seconds", &[]),
@@ -137,6 +145,13 @@ fn describe() {
     describe_counter!("ordo_events_delivered_total", "Messages of subscriptions");
     describe_gauge!("ordo_feed_position", "The last position of the log that the feed has read");
     describe_gauge!("ordo_feed_lag_events", "Events in the log that the feed has not read; NaN: unknown");
+    describe_counter!(
+        "ordo_feed_wakes_total",
+        "How often another instance, or the bell coming back, woke the feed"
+    );
+    describe_counter!("ordo_feed_polled_events_total", "Events that the poll found and no bell told of");
+    describe_counter!("ordo_feed_holes_total", "Holes in the log that the feed has stood in front of");
+    describe_gauge!("ordo_bell_up", "Whether other instances are heard; NaN: there can be none");
     describe_gauge!("ordo_database_connections_open", "Connections to the database");
     describe_gauge!("ordo_database_connections_idle", "Connections to the database that nobody uses");
     describe_gauge!("process_start_time_seconds", Unit::Seconds, "When the server began, since 1970");
@@ -150,6 +165,8 @@ pub struct Readings {
     pub feed_position: i64,
     /// Events behind that; none when the database does not say.
     pub feed_lag: Option<i64>,
+    /// Whether other instances are heard; none where there can be none.
+    pub bell: Option<bool>,
     /// Connections to the database.
     pub connections_open: u32,
     /// Those of them that nobody uses.
@@ -164,6 +181,7 @@ pub fn render(readings: Readings) -> String {
     let meters = meters();
     meters.feed_position.set(readings.feed_position as f64);
     meters.feed_lag.set(readings.feed_lag.map_or(f64::NAN, |lag| lag as f64));
+    meters.bell_up.set(readings.bell.map_or(f64::NAN, |well| f64::from(u8::from(well))));
     meters.connections_open.set(readings.connections_open);
     meters.connections_idle.set(readings.connections_idle as f64);
     if let Some(bytes) = resident_memory() {
@@ -230,6 +248,21 @@ pub fn event_delivered() {
     meters().events_delivered.increment(1);
 }
 
+/// The bell woke the feed.
+pub fn feed_woken() {
+    meters().feed_wakes.increment(1);
+}
+
+/// The poll found so many events.
+pub fn feed_polled(events: i64) {
+    meters().feed_polled.increment(events.max(0) as u64);
+}
+
+/// The feed stands in front of a hole in the log.
+pub fn hole() {
+    meters().feed_holes.increment(1);
+}
+
 /// Something that is open, until this is dropped.
 #[derive(Debug)]
 #[must_use]
@@ -279,7 +312,7 @@ mod tests {
     use super::*;
 
     const UNKNOWN: Readings =
-        Readings { feed_position: 7, feed_lag: None, connections_open: 3, connections_idle: 2 };
+        Readings { feed_position: 7, feed_lag: None, bell: None, connections_open: 3, connections_idle: 2 };
 
     /// The value of a line; other tests of this process count as well.
     fn value(line: &str) -> f64 {

@@ -32,7 +32,7 @@ pub fn ordo(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ordo"));
     command.args(arguments).current_dir(folder).kill_on_drop(true);
     for (name, _) in std::env::vars_os() {
-        if name == "DATABASE_URL" || name.to_string_lossy().starts_with("ORDO_") {
+        if name == "DATABASE_URL" || name == "NATS_URL" || name.to_string_lossy().starts_with("ORDO_") {
             command.env_remove(name);
         }
     }

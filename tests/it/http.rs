@@ -196,5 +196,5 @@ async fn the_start_page_loads_nothing_from_elsewhere_and_shows_no_token_by_itsel
         assert!(text.contains(shown), "{shown}");
     }
     let ready: Value = reqwest::get(format!("{}/readyz", app.url)).await.unwrap().json().await.unwrap();
-    assert_eq!(ready, json!({ "status": "ready", "checks": { "database": "ok", "feed": "ok" } }));
+    assert_eq!((&ready["status"], &ready["checks"]["feed"]), (&json!("ready"), &json!("ok")), "{ready}");
 }

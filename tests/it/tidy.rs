@@ -245,7 +245,9 @@ fn signatures(text: &str) -> Vec<(usize, String)> {
 /// The names of environment variables that a text mentions.
 fn settings(text: &str) -> BTreeSet<String> {
     let words = text.split(|character: char| !(character.is_ascii_uppercase() || character == '_'));
-    let named = words.filter(|word| *word == "DATABASE_URL" || word.starts_with("ORDO_") && *word != "ORDO_");
+    let named = words.filter(|word| {
+        ["DATABASE_URL", "NATS_URL"].contains(word) || word.starts_with("ORDO_") && *word != "ORDO_"
+    });
     named.map(str::to_owned).collect()
 }
 

@@ -82,6 +82,10 @@ impl Host for TestHost {
                 let json = json!({ "data": session }).to_string();
                 stream::iter([Output::Next(json.into())]).boxed()
             }
+            "slow" => {
+                let done = tokio::time::sleep(Duration::from_millis(100));
+                stream::once(done.map(|()| Output::Next(r#"{"data":"done"}"#.into()))).boxed()
+            }
             "refused" => stream::iter([Output::Errors(r#"[{"message":"no"}]"#.into())]).boxed(),
             "quiet" => stream::pending().boxed(),
             "busy" => stream::repeat(Output::Next(r#"{"data":0}"#.into())).boxed(),

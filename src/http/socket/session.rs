@@ -18,7 +18,7 @@ use axum::{
     body::Bytes,
     extract::ws::{self, Utf8Bytes, WebSocket},
 };
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, Stream, StreamExt};
 use tokio::{
     sync::watch,
     time::{Instant, Sleep, sleep_until},
@@ -45,6 +45,13 @@ type Step = Result<bool, End>;
 struct Running {
     key: Key,
     outputs: Started,
+}
+
+impl Running {
+    /// Whether it ends by itself: a query or a mutation. Streams without end do not say how long they are.
+    fn answers_once(&self) -> bool {
+        self.outputs.size_hint().1.is_some()
+    }
 }
 
 /// When something is due.
@@ -74,6 +81,10 @@ struct Conversation<H: Host> {
     ping_due: bool,
     /// A message is on its way.
     sending: bool,
+    /// The server stops: nothing is read or begun any more.
+    stopping: bool,
+    /// Something that answers once ran when it stopped.
+    owing: bool,
 }
 
 /// Serves a socket until either side has had enough.
@@ -136,6 +147,8 @@ impl<H: Host> Conversation<H> {
             unanswered: 0,
             ping_due: false,
             sending: false,
+            stopping: false,
+            owing: false,
         }
     }
 
@@ -145,10 +158,15 @@ impl<H: Host> Conversation<H> {
         stop: Pin<&mut impl Future<Output = ()>>,
         mut timer: Pin<&mut Sleep>,
     ) -> Poll<End> {
-        if stop.poll(cx).is_ready() {
-            return Poll::Ready(self.happened(Event::Stopping).err().unwrap_or(End::Dead));
+        if !self.stopping && stop.poll(cx).is_ready() {
+            self.stopping = true;
+            self.running.retain(Running::answers_once);
+            self.owing = !self.running.is_empty();
         }
         for _ in 0..TURNS {
+            if self.stopping && !self.owes() {
+                return Poll::Ready(self.happened(Event::Stopping).err().unwrap_or(End::Dead));
+            }
             match self.turn(cx, timer.as_mut()) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
@@ -157,6 +175,12 @@ impl<H: Host> Conversation<H> {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Whether the client still waits for an answer: else it would not know whether its mutation was carried
+    /// out. Whoever waits for none, and perhaps reads nothing, does not hold up the end.
+    fn owes(&self) -> bool {
+        self.owing && (self.sending || !self.replies.is_empty() || !self.running.is_empty())
     }
 
     fn turn(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Step {
@@ -189,7 +213,7 @@ impl<H: Host> Conversation<H> {
     }
 
     fn read(&mut self, cx: &mut Context<'_>) -> Step {
-        if self.waiting > WAITING {
+        if self.waiting > WAITING || self.stopping {
             return Ok(false);
         }
         let message = match self.socket.poll_next_unpin(cx) {

@@ -245,6 +245,20 @@ async fn a_client_that_was_slow_once_is_forgiven() {
 }
 
 #[tokio::test]
+async fn what_answers_once_is_answered_before_a_stop_and_nothing_more_begins() {
+    let mut server = server().await;
+    let mut client = Client::greeted(&server, json!({})).await;
+    client.run("busy").await;
+    client.run("slow").await;
+    server.until(Seen::Started("slow".to_owned())).await;
+    server.stop.send(true).unwrap();
+    client.run("one").await;
+    client.hear_until("id", "slow").await;
+    assert_eq!(client.hear().await, json!({ "id": "slow", "type": "complete" }));
+    assert_eq!(client.closed().await, reason(1001, "the server stops; connect again"));
+}
+
+#[tokio::test]
 async fn a_stop_is_not_held_up_by_a_client_that_reads_nothing() {
     let mut server = server().await;
     let mut client = Client::greeted(&server, json!({})).await;

@@ -5,6 +5,7 @@ mod client;
 mod company;
 mod crowd;
 mod events;
+mod instance;
 mod path;
 pub mod plan;
 mod raw;
@@ -72,6 +73,7 @@ pub struct App {
     /// The database's URL.
     pub database_url: String,
     auth: Auth,
+    bell: Option<instance::Hung>,
     stop: Mutex<Option<oneshot::Sender<()>>>,
     _files: Option<tempfile::TempDir>,
 }
@@ -108,29 +110,26 @@ impl App {
         settings: http::Settings,
         identities: http::Identities,
     ) -> App {
-        speak_tls();
         let (database_url, files) = fresh_database(database).await;
+        App::found(database_url, files, settings, identities, None).await
+    }
+
+    /// Boots on a database that is there, with the company in it.
+    async fn found(
+        database_url: String,
+        files: Option<tempfile::TempDir>,
+        settings: http::Settings,
+        identities: http::Identities,
+        bell: Option<instance::Hung>,
+    ) -> App {
+        speak_tls();
         let statements = Arc::new(AtomicU64::new(0));
-        let mut store = Store::open(&database_url, 8).await.expect("the database opens");
-        store.count_statements(statements.clone());
         let world = Arc::new(TestWorld::default());
-        let inner = ordo::app::App::start(store, SECRET, world.clone()).await.expect("the app starts");
-        tokio::spawn(inner.feed.clone().run());
+        let inner = instance::process(&database_url, &world, &statements, bell.as_ref()).await;
         let company = Company::found(&inner).await;
         let auth = Auth::with_secret(SECRET, "ordo", "ordo").trusting(identities);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (stop, stopped) = oneshot::channel();
-        let until = async {
-            // Dropped unsent, the server serves on until the test ends.
-            if stopped.await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        let start = http::StartPage::default();
-        tokio::spawn(http::serve(listener, inner.clone(), auth.clone(), settings, start, until));
-        let stop = Mutex::new(Some(stop));
-        App { url, inner, world, company, statements, database_url, auth, stop, _files: files }
+        let (url, stop) = instance::serve(&inner, &auth, settings).await;
+        App { url, inner, world, company, statements, database_url, auth, bell, stop, _files: files }
     }
 
     /// Tells the server to stop, as a signal does.

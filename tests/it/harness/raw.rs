@@ -41,6 +41,15 @@ impl App {
         touched
     }
 
+    /// The first column of what a statement finds, whole numbers.
+    pub async fn numbers(&self, sql: &str) -> Vec<i64> {
+        let db = self.second_connection().await;
+        let statement = Statement::from_string(db.get_database_backend(), sql);
+        let rows = db.query_all_raw(statement).await.expect("rows");
+        db.close().await.expect("closed");
+        rows.iter().map(|row| row.try_get_by_index(0).expect("a number")).collect()
+    }
+
     /// How many rows a table has.
     pub async fn count(&self, table: &str) -> i64 {
         let db = self.second_connection().await;
