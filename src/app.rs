@@ -2,8 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
+use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
-use domain::{book::Book, mint::Mint, workflow};
+use domain::{
+    book::Book,
+    mint::Mint,
+    workflow::{self, Definition},
+};
 
 use crate::{
     bus::Feed,
@@ -41,13 +46,34 @@ impl World for Machine {
     }
 }
 
+/// Every workflow as this process knows it: read at its start, and again when the log says that one was saved.
+#[derive(Clone, Debug)]
+pub struct Workflows(Arc<ArcSwap<Book>>);
+
+impl Workflows {
+    /// All of them, as they are known now. One decision or answer takes them once.
+    pub fn now(&self) -> Arc<Book> {
+        self.0.load_full()
+    }
+
+    /// The newest version of a workflow, which new orders follow.
+    pub fn newest(&self, code: &str) -> Option<Arc<Definition>> {
+        self.0.load().newest(code).cloned()
+    }
+
+    /// The version that an order follows.
+    pub fn version(&self, code: &str, version: i32) -> Option<Arc<Definition>> {
+        self.0.load().version(code, version).cloned()
+    }
+}
+
 /// The application: the store, the workflows, the live feed.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The database.
     pub store: Store,
     /// Every workflow.
-    pub book: Arc<Book>,
+    pub book: Workflows,
     /// The live feed.
     pub feed: Arc<Feed>,
     /// Keys derived from the server's secret.
@@ -66,6 +92,7 @@ impl App {
     /// When the database cannot be used, or a stored workflow has faults.
     pub async fn start(store: Store, secret: &[u8], world: Arc<dyn World>) -> Result<App> {
         store.migrate().await?;
+        let mut mint = world.mint();
         for definition in workflow::builtin().map_err(faulty)? {
             let source = workflow::SOURCES.iter().find(|(code, _)| *code == definition.code);
             let shipped = store::workflow::Stored {
@@ -74,16 +101,30 @@ impl App {
                 revision: definition.revision as i32,
                 definition: source.map_or_else(String::new, |(_, text)| (*text).to_owned()),
             };
-            store::workflow::ship(&store, shipped, world.now()).await?;
+            store::workflow::ship(&store, shipped, mint.id(), mint.now()).await?;
         }
-        let stored = store::workflow::all(&store).await?;
-        let definitions: Result<Vec<_>> =
-            stored.iter().map(|stored| workflow::parse(&stored.definition).map_err(faulty)).collect();
         let keys = Keys::derive(secret);
         let feed = Arc::new(Feed::open(store.clone()).await?);
-        let (book, hashing) = (Arc::new(Book::new(definitions?)), Hashing::default());
-        Ok(App { store, book, feed, keys, hashing, world })
+        let book = Workflows(Arc::new(ArcSwap::from_pointee(read_book(&store).await?)));
+        Ok(App { store, book, feed, keys, hashing: Hashing::default(), world })
     }
+
+    /// Reads the workflows again.
+    ///
+    /// # Errors
+    /// The database's; when a stored workflow has faults, for this version of the program: then the ones that
+    /// were known stay.
+    pub async fn read_workflows(&self) -> Result<()> {
+        self.book.0.store(Arc::new(read_book(&self.store).await?));
+        Ok(())
+    }
+}
+
+async fn read_book(store: &Store) -> Result<Book> {
+    let stored = store::workflow::all(store).await?;
+    let definitions: Result<Vec<_>> =
+        stored.iter().map(|stored| workflow::parse(&stored.definition).map_err(faulty)).collect();
+    Ok(Book::new(definitions?))
 }
 
 fn faulty(faults: Vec<workflow::Fault>) -> Error {

@@ -16,7 +16,7 @@ use crate::{
     error::Result,
     store::{
         Store,
-        event::{self, Logged, Position},
+        event::{self, Position, Record},
     },
 };
 
@@ -33,7 +33,7 @@ const RING: usize = 4_096;
 #[derive(Debug)]
 pub struct Feed {
     store: Store,
-    ring: RwLock<VecDeque<Arc<Logged>>>,
+    ring: RwLock<VecDeque<Arc<Record>>>,
     head: watch::Sender<Position>,
     bell: Notify,
     /// How often reading the log has begun, and how often it has ended.
@@ -133,12 +133,12 @@ impl Feed {
         }
     }
 
-    fn publish(&self, events: Vec<Logged>) {
-        let Some(newest) = events.last().map(position) else { return };
+    fn publish(&self, events: Vec<Record>) {
+        let Some(newest) = events.last().map(Record::position) else { return };
         let mut expected = self.head().seq + 1;
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
-        for logged in events {
-            let seq = position(&logged).seq;
+        for record in events {
+            let seq = record.seq;
             if seq != expected {
                 tracing::error!(expected, seq, "a hole in the log: was it edited by hand?");
             }
@@ -146,7 +146,7 @@ impl Feed {
             if ring.len() == RING {
                 ring.pop_front();
             }
-            ring.push_back(Arc::new(logged));
+            ring.push_back(Arc::new(record));
         }
         drop(ring);
         self.head.send_replace(newest);
@@ -158,18 +158,12 @@ impl Feed {
     }
 
     /// What the ring holds after a position; none when it begins later than that.
-    fn recent(&self, seq: i64) -> Option<Vec<Arc<Logged>>> {
+    fn recent(&self, seq: i64) -> Option<Vec<Arc<Record>>> {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
-        let first = position(ring.front()?).seq;
+        let first = ring.front()?.seq;
         let skip = usize::try_from(seq + 1 - first).ok()?;
         Some(ring.iter().skip(skip).take(BATCH).cloned().collect())
     }
-}
-
-/// The position of an event that was read from the log by position.
-fn position(logged: &(impl std::borrow::Borrow<Logged> + ?Sized)) -> Position {
-    let logged = logged.borrow();
-    Position { seq: logged.seq.unwrap_or_default(), event: logged.event.id }
 }
 
 /// One reader of the feed: a position, not a queue.
@@ -190,7 +184,7 @@ impl Listener {
     ///
     /// # Errors
     /// The database's, while catching up.
-    pub async fn next(&mut self) -> Result<Vec<(Position, Arc<Logged>)>> {
+    pub async fn next(&mut self) -> Result<Vec<Arc<Record>>> {
         loop {
             let behind = self.head.borrow_and_update().seq > self.position.seq;
             if behind {
@@ -203,8 +197,8 @@ impl Listener {
                     }
                 };
                 if let Some(last) = events.last() {
-                    self.position = position(last);
-                    return Ok(events.into_iter().map(|logged| (position(&logged), logged)).collect());
+                    self.position = last.position();
+                    return Ok(events);
                 }
             }
             if self.head.changed().await.is_err() {

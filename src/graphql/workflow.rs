@@ -201,8 +201,8 @@ impl WorkflowQuery {
     /// The newest version of every workflow.
     async fn workflows(&self, ctx: &Context<'_>) -> Result<Vec<Workflow>> {
         let internal = sees_internal(ctx)?;
-        let all = ctx.data_unchecked::<App>().book.all();
-        Ok(all.map(|definition| Workflow { definition: definition.clone(), internal }).collect())
+        let book = ctx.data_unchecked::<App>().book.now();
+        Ok(book.all().map(|definition| Workflow { definition: definition.clone(), internal }).collect())
     }
 
     /// The newest version of one workflow.
@@ -215,7 +215,7 @@ impl WorkflowQuery {
             Ok(internal) => internal,
             Err(error) => return Some(Err(error.into())),
         };
-        let definition = ctx.data_unchecked::<App>().book.newest(&code)?.clone();
+        let definition = ctx.data_unchecked::<App>().book.newest(&code)?;
         Some(Ok(Workflow { definition, internal }))
     }
 }

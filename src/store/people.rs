@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use domain::{
     actor::{Membership, Person},
-    id::{MembershipId, OrganizationId, ProductId, SessionId, UserId},
+    id::{EventId, MembershipId, OrganizationId, ProductId, SessionId, UserId},
     role::Role,
 };
 use entity::{membership, organization, user};
@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{
     Reads, Store, Tx,
+    event::{self, Changed},
     sql::{Row, Sql, to_json},
 };
 use crate::error::Result;
@@ -318,7 +319,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Inserts a membership.
+    /// Inserts a membership, and notes that the account's rights changed.
     ///
     /// # Errors
     /// The database's.
@@ -339,6 +340,7 @@ impl Tx {
             created_at,
         };
         membership::Entity::insert(row.into_active_model()).exec_without_returning(self.db()).await?;
-        Ok(())
+        // The one event of a membership's beginning has its id.
+        event::note(self, EventId(id.0), Changed::Rights(user), created_at).await
     }
 }

@@ -32,7 +32,7 @@ use crate::{
         viewer::Session,
     },
     store::{
-        event::{Logged, Position},
+        event::{Logged, Position, Record},
         order,
     },
     usecase::session,
@@ -233,10 +233,11 @@ impl LiveStream {
     }
 
     /// What a batch of events means to this viewer, with the rights held now.
-    async fn translate(&mut self, events: Vec<(Position, Arc<Logged>)>) -> Result<Vec<OrderChange>> {
+    async fn translate(&mut self, events: Vec<Arc<Record>>) -> Result<Vec<OrderChange>> {
         self.refresh_rights().await?;
         let seen: Vec<(Position, Arc<Logged>, Sight)> = events
             .into_iter()
+            .filter_map(|record| Some((record.position(), record.order()?.clone())))
             .map(|(position, logged)| {
                 let sight = sight(&self.watch, &logged.event);
                 (position, logged, sight)
