@@ -11,7 +11,7 @@ use domain::{
 };
 
 use crate::{
-    bus::Feed,
+    bus::{Feed, Tallies},
     error::{Error, Result},
     hashing::Hashing,
     keys::Keys,
@@ -56,6 +56,16 @@ impl Workflows {
         self.0.load_full()
     }
 
+    /// Reads them again.
+    ///
+    /// # Errors
+    /// The database's; when a stored workflow has faults, for this version of the program: then the ones that
+    /// were known stay.
+    pub async fn read_again(&self, store: &Store) -> Result<()> {
+        self.0.store(Arc::new(read_book(store).await?));
+        Ok(())
+    }
+
     /// The newest version of a workflow, which new orders follow.
     pub fn newest(&self, code: &str) -> Option<Arc<Definition>> {
         self.0.load().newest(code).cloned()
@@ -76,6 +86,8 @@ pub struct App {
     pub book: Workflows,
     /// The live feed.
     pub feed: Arc<Feed>,
+    /// Counts that are watched.
+    pub tallies: Arc<Tallies>,
     /// Keys derived from the server's secret.
     pub keys: Keys,
     /// Hashes of passwords, few at a time.
@@ -106,17 +118,8 @@ impl App {
         let keys = Keys::derive(secret);
         let feed = Arc::new(Feed::open(store.clone()).await?);
         let book = Workflows(Arc::new(ArcSwap::from_pointee(read_book(&store).await?)));
-        Ok(App { store, book, feed, keys, hashing: Hashing::default(), world })
-    }
-
-    /// Reads the workflows again.
-    ///
-    /// # Errors
-    /// The database's; when a stored workflow has faults, for this version of the program: then the ones that
-    /// were known stay.
-    pub async fn read_workflows(&self) -> Result<()> {
-        self.book.0.store(Arc::new(read_book(&self.store).await?));
-        Ok(())
+        let tallies = Arc::new(Tallies::new(store.clone(), feed.clone(), book.clone()));
+        Ok(App { store, book, feed, tallies, keys, hashing: Hashing::default(), world })
     }
 }
 

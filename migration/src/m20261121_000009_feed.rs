@@ -15,7 +15,9 @@ impl MigrationTrait for Migration {
         manager.create_table(feed_trim()).await?;
         let db = manager.get_connection();
         db.execute_unprepared("INSERT INTO feed_trim (id, seq) VALUES (1, 0)").await?;
-        manager.alter_table(Table::alter().table("orders").add_column(instant_null("stalls_at")).take()).await?;
+        manager
+            .alter_table(Table::alter().table("orders").add_column(instant_null("stalls_at")).take())
+            .await?;
         db.execute_unprepared(LOOK_AT_OPEN_ORDERS).await?;
         manager.create_index(stalls_at()).await
     }

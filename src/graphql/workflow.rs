@@ -63,14 +63,18 @@ impl OrderStatus {
                     is_final: shown.is_final,
                 }
             }
-            // A status that the workflow no longer has: only the history of old orders names it.
-            None => OrderStatus {
-                code: code.to_owned(),
-                label: code.to_owned(),
-                category: StatusCategory::Archived,
-                color: "#888888".to_owned(),
-                is_final: true,
-            },
+            None => OrderStatus::unknown(code),
+        }
+    }
+
+    /// A status that the workflow no longer has: only the history of old orders names it.
+    pub fn unknown(code: &str) -> OrderStatus {
+        OrderStatus {
+            code: code.to_owned(),
+            label: code.to_owned(),
+            category: StatusCategory::Archived,
+            color: "#888888".to_owned(),
+            is_final: true,
         }
     }
 }

@@ -164,7 +164,9 @@ impl Changed<'_> {
         match self {
             Changed::Rights(user) => (ACCOUNT, user.0, "RIGHTS_CHANGED"),
             // A workflow is named by its code, subjects by a UUID.
-            Changed::Workflow(code) => (WORKFLOW, Uuid::new_v5(&Uuid::NAMESPACE_OID, code.as_bytes()), "SAVED"),
+            Changed::Workflow(code) => {
+                (WORKFLOW, Uuid::new_v5(&Uuid::NAMESPACE_OID, code.as_bytes()), "SAVED")
+            }
         }
     }
 
@@ -267,6 +269,18 @@ pub async fn unstamped(store: &Store) -> Result<bool> {
     Ok(sql.one(store.db(), |row| row.get::<i32>()).await?.is_some())
 }
 
+/// What happened to orders and is committed, but has no position yet, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn without_position(from: &impl Reads) -> Result<Vec<Event>> {
+    let mut sql = Sql::new(from.db(), "SELECT ");
+    sql.push(COLUMNS).push(" FROM events WHERE seq IS NULL AND subject_kind = ").bind(SUBJECT);
+    sql.push(" ORDER BY id DESC");
+    let events = sql.all(from.db(), read).await?;
+    Ok(events.into_iter().map(|logged| logged.event).collect())
+}
+
 /// What the log holds after a position, oldest first.
 ///
 /// # Errors
@@ -282,9 +296,9 @@ pub async fn after(store: &Store, seq: i64, limit: usize) -> Result<Vec<Record>>
 ///
 /// # Errors
 /// The database's.
-pub async fn head(store: &Store) -> Result<Position> {
+pub async fn head(from: &impl Reads) -> Result<Position> {
     let text = "SELECT seq, uid FROM events WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1";
-    let head = Sql::new(store.db(), text).one(store.db(), read_position).await?;
+    let head = Sql::new(from.db(), text).one(from.db(), read_position).await?;
     Ok(head.unwrap_or(Position::START))
 }
 
@@ -316,8 +330,7 @@ pub async fn trim(store: &Store, older: DateTime<Utc>) -> Result<i64> {
         let mark = at(store, 0).await?.1;
         let mut sql = Sql::new(store.db(), "SELECT seq, at FROM events WHERE seq > ");
         sql.bind(mark).push(&format!(" ORDER BY seq LIMIT {TRIM}"));
-        let next: Vec<(i64, DateTime<Utc>)> =
-            sql.all(store.db(), |row| Ok((row.get()?, row.get()?))).await?;
+        let next: Vec<(i64, DateTime<Utc>)> = sql.all(store.db(), |row| Ok((row.get()?, row.get()?))).await?;
         let passed = next.iter().take_while(|(_, at)| *at < older);
         let Some((seq, _)) = passed.last().copied() else { return Ok(mark) };
         let moved = store.write(async move |tx| {
@@ -340,7 +353,11 @@ fn read_position(row: &mut Row<'_>) -> Result<Position> {
 pub async fn by_ids(from: &impl Reads, ids: &[EventId]) -> Result<HashMap<EventId, Logged>> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let mut sql = Sql::new(from.db(), "SELECT ");
-    sql.push(COLUMNS).push(" FROM events WHERE subject_kind = ").bind(SUBJECT).push(" AND ").among("uid", &ids);
+    sql.push(COLUMNS)
+        .push(" FROM events WHERE subject_kind = ")
+        .bind(SUBJECT)
+        .push(" AND ")
+        .among("uid", &ids);
     let events = sql.all(from.db(), read).await?;
     Ok(events.into_iter().map(|logged| (logged.event.id, logged)).collect())
 }

@@ -50,7 +50,11 @@ pub async fn ship(store: &Store, shipped: Stored, noted: EventId, now: DateTime<
                 tx.db(),
                 "INSERT INTO workflows (code, version, revision, definition, active, created_at) VALUES (",
             );
-            sql.bind(shipped.code.as_str()).push(", ").bind(shipped.version).push(", ").bind(shipped.revision);
+            sql.bind(shipped.code.as_str())
+                .push(", ")
+                .bind(shipped.version)
+                .push(", ")
+                .bind(shipped.revision);
             sql.push(", ").bind(shipped.definition).push(", TRUE, ").bind(now);
             sql.push(
                 ") ON CONFLICT (code, version) DO UPDATE SET revision = excluded.revision, \

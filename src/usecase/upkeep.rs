@@ -64,7 +64,7 @@ pub async fn follow_workflows(app: &App) {
 }
 
 async fn next_workflow(app: &App, listener: &mut Listener) -> Result<()> {
-    app.read_workflows().await?;
+    app.book.read_again(&app.store).await?;
     loop {
         let records = listener.next().await?;
         if records.iter().any(|record| matches!(record.subject, Subject::Workflow(_))) {

@@ -3,6 +3,7 @@
 mod available;
 mod batch;
 mod change;
+mod counts;
 mod desk;
 mod event;
 mod filter;
@@ -31,6 +32,7 @@ use domain::{
 
 pub use batch::Batch;
 pub use change::ActionMutation;
+pub use counts::CountSubscription;
 pub use desk::DeskMutation;
 pub use list::OrderQuery;
 pub use live::{OrderSubscription, ResumeAfter};
@@ -245,7 +247,10 @@ impl Order {
         let subject = Subject { head: &self.head, items: &items, facts: &facts };
         let rights = Rights { standing: self.standing, only: session(ctx)?.actor().only() };
         let actions = order::available_actions(&workflow, subject, rights);
-        Ok(actions.into_iter().map(|action| AvailableAction::of(&workflow, action, self.internal())).collect())
+        Ok(actions
+            .into_iter()
+            .map(|action| AvailableAction::of(&workflow, action, self.internal()))
+            .collect())
     }
 
     /// Who buys.
