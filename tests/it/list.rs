@@ -51,7 +51,7 @@ impl Asked {
 }
 
 /// Everybody whose list differs, also those who hold two memberships and see an order twice over.
-async fn viewers(app: &App) -> Vec<(&'static str, Account)> {
+pub async fn viewers(app: &App) -> Vec<(&'static str, Account)> {
     let company = &app.company;
     let member = |organization, role| Membership { organization, role, offerings: Vec::new() };
     let manager = Membership {
