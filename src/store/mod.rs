@@ -20,6 +20,7 @@ pub mod service_token;
 pub mod session;
 pub mod settings;
 mod sql;
+mod subject;
 pub mod workflow;
 
 use std::{

@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use super::{
     Reads, Store, Tx,
-    event::{self, Changed},
     sql::{Row, Sql, to_json},
+    subject::{self, Changed},
 };
 use crate::error::Result;
 
@@ -341,6 +341,6 @@ impl Tx {
         };
         membership::Entity::insert(row.into_active_model()).exec_without_returning(self.db()).await?;
         // The one event of a membership's beginning has its id.
-        event::note(self, EventId(id.0), Changed::Rights(user), created_at).await
+        subject::note(self, EventId(id.0), Changed::Rights(user), created_at).await
     }
 }

@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::{
     Reads, Store, Tx,
-    event::{self, Changed},
     people::Stretch,
     sql::{Row, Sql, to_json},
+    subject::{self, Changed},
 };
 use crate::error::Result;
 
@@ -156,7 +156,7 @@ impl Tx {
         sql.bind(now).push(" WHERE revoked_at IS NULL AND user_id = ").bind(id.0);
         match sql.run(self.db()).await? {
             0 => Ok(()),
-            _ => event::note(self, noted, Changed::Rights(UserId(id.0)), now).await,
+            _ => subject::note(self, noted, Changed::Rights(UserId(id.0)), now).await,
         }
     }
 }

@@ -10,8 +10,8 @@ use sea_orm::{EntityTrait, IntoActiveModel};
 
 use super::{
     Reads, Tx,
-    event::{self, Changed},
     sql::{Row, Sql},
+    subject::{self, Changed},
 };
 use crate::error::Result;
 
@@ -197,7 +197,7 @@ impl Tx {
         sql.push(" AND id = ").bind(id.0).push(" RETURNING user_id");
         match sql.one(self.db(), |row| row.id()).await? {
             // A session ends once, and that event has its id.
-            Some(user) => event::note(self, EventId(id.0), Changed::Rights(user), now).await,
+            Some(user) => subject::note(self, EventId(id.0), Changed::Rights(user), now).await,
             None => Ok(()),
         }
     }
@@ -220,7 +220,7 @@ impl Tx {
         }
         match sql.run(self.db()).await? {
             0 => Ok(()),
-            _ => event::note(self, noted, Changed::Rights(user), now).await,
+            _ => subject::note(self, noted, Changed::Rights(user), now).await,
         }
     }
 

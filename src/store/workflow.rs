@@ -5,8 +5,8 @@ use domain::id::EventId;
 
 use super::{
     Reads, Store,
-    event::{self, Changed},
     sql::Sql,
+    subject::{self, Changed},
 };
 use crate::error::{Error, Result};
 
@@ -62,7 +62,7 @@ pub async fn ship(store: &Store, shipped: Stored, noted: EventId, now: DateTime<
             );
             match sql.run(tx.db()).await? {
                 0 => Ok(()),
-                _ => event::note(&tx, noted, Changed::Workflow(&shipped.code), now).await,
+                _ => subject::note(&tx, noted, Changed::Workflow(&shipped.code), now).await,
             }
         })
         .await

@@ -32,7 +32,7 @@ impl Tally {
     pub fn new(grants: Vec<Grant>, filter: Filter, counted: impl IntoIterator<Item = (Seen, i64)>) -> Tally {
         let mut tally = Tally { grants, filter, counts: BTreeMap::new() };
         for (seen, count) in counted {
-            tally.add(Some(seen), count);
+            tally.add(seen, count);
         }
         tally
     }
@@ -60,15 +60,16 @@ impl Tally {
     fn moved(&mut self, from: Option<&Facet>, to: Option<&Facet>) -> bool {
         let (from, to) = (self.sees(from), self.sees(to));
         let changed = from != to;
-        if changed {
-            self.add(from, -1);
-            self.add(to, 1);
+        for (sight, by) in [(from, -1), (to, 1)] {
+            if let Some((workflow, status)) = sight.filter(|_| changed) {
+                self.add(Seen { workflow: workflow.to_owned(), status: status.to_owned() }, by);
+            }
         }
         changed
     }
 
-    /// Under which status an order with these columns is counted, if it is.
-    fn sees(&self, facet: Option<&Facet>) -> Option<Seen> {
+    /// Under which workflow and status an order with these columns is counted, if it is.
+    fn sees<'f>(&self, facet: Option<&'f Facet>) -> Option<(&'f str, &'f str)> {
         let facet = facet?;
         let standing = standing(&self.grants, None, &facet.parties, facet.deleted);
         if standing.is_empty() || !self.filter.matches(facet, standing) {
@@ -76,11 +77,10 @@ impl Tally {
         }
         let internal = Field::InternalStatus.shows(standing);
         let status = if internal { &facet.status } else { &facet.public_status };
-        Some(Seen { workflow: facet.workflow.clone(), status: status.clone() })
+        Some((&facet.workflow, status))
     }
 
-    fn add(&mut self, seen: Option<Seen>, count: i64) {
-        let Some(seen) = seen else { return };
+    fn add(&mut self, seen: Seen, count: i64) {
         let number = self.counts.entry(seen.clone()).or_default();
         *number += count;
         if *number == 0 {
