@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use ordo::{store::Store, usecase::order::sweep_stalled};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
 use crate::harness::{App, SECRET, Wanted};
@@ -114,4 +115,28 @@ async fn looking_costs_one_statement_when_nothing_is_due_and_old_orders_are_look
     app.world.advance(TimeDelta::minutes(26));
     assert_eq!(sweep_stalled(&app.inner).await.expect("a sweep"), 1);
     assert_eq!(stalls(&timeline(&app, &orders[0]).await), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_is_found_by_an_index_of_just_that() {
+    let app = App::start().await;
+    let db = app.second_connection().await;
+    let due = "SELECT o.id FROM orders o WHERE o.stalls_at < $1 ORDER BY o.stalls_at LIMIT 100";
+    let explain = match db.get_database_backend() {
+        DbBackend::Postgres => {
+            // As the application plans: whatever the value; an empty table would be read whole.
+            let settings = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+                SET enable_bitmapscan = off";
+            db.execute_unprepared(settings).await.expect("settings");
+            db.execute_unprepared(&format!("PREPARE due(timestamptz) AS {due}")).await.expect("prepared");
+            "EXPLAIN EXECUTE due(now())".to_owned()
+        }
+        _ => format!("EXPLAIN QUERY PLAN {due}"),
+    };
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), explain)).await;
+    let column = if app.inner.store.stamps_late() { 0 } else { 3 };
+    let lines = rows.expect("a plan").into_iter().map(|row| row.try_get_by_index(column).expect("a line"));
+    let plan = lines.collect::<Vec<String>>().join("\n");
+    assert!(plan.contains("idx_orders_stalls") && !plan.to_lowercase().contains("sort"), "{plan}");
+    db.close().await.expect("closed");
 }
