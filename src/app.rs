@@ -2,12 +2,17 @@
 
 use std::{fmt, sync::Arc};
 
+use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
-use domain::{book::Book, mint::Mint, workflow};
+use domain::{
+    book::Book,
+    mint::Mint,
+    workflow::{self, Definition},
+};
 use uuid::Builder;
 
 use crate::{
-    bus::{Feed, Pace, Wire},
+    bus::{Feed, Pace, Tallies, Wire},
     error::{Error, Result},
     hashing::Hashing,
     keys::Keys,
@@ -42,15 +47,48 @@ impl World for Machine {
     }
 }
 
+/// Every workflow as this process knows it: read at its start, and again when the log says that one was saved.
+#[derive(Clone, Debug)]
+pub struct Workflows(Arc<ArcSwap<Book>>);
+
+impl Workflows {
+    /// All of them, as they are known now. One decision or answer takes them once.
+    pub fn now(&self) -> Arc<Book> {
+        self.0.load_full()
+    }
+
+    /// Reads them again.
+    ///
+    /// # Errors
+    /// The database's; when a stored workflow has faults, for this version of the program: then the ones that
+    /// were known stay.
+    pub async fn read_again(&self, store: &Store) -> Result<()> {
+        self.0.store(Arc::new(read_book(store).await?));
+        Ok(())
+    }
+
+    /// The newest version of a workflow, which new orders follow.
+    pub fn newest(&self, code: &str) -> Option<Arc<Definition>> {
+        self.0.load().newest(code).cloned()
+    }
+
+    /// The version that an order follows.
+    pub fn version(&self, code: &str, version: i32) -> Option<Arc<Definition>> {
+        self.0.load().version(code, version).cloned()
+    }
+}
+
 /// The application: the store, the workflows, the live feed.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The database.
     pub store: Store,
     /// Every workflow.
-    pub book: Arc<Book>,
+    pub book: Workflows,
     /// The live feed.
     pub feed: Arc<Feed>,
+    /// Counts that are watched.
+    pub tallies: Arc<Tallies>,
     /// Keys derived from the server's secret.
     pub keys: Keys,
     /// Hashes of passwords, few at a time.
@@ -67,6 +105,7 @@ impl App {
     /// When the database cannot be used, or a stored workflow has faults.
     pub async fn start(store: Store, secret: &[u8], world: Arc<dyn World>) -> Result<App> {
         store.migrate().await?;
+        let mut mint = world.mint();
         for definition in workflow::builtin().map_err(faulty)? {
             let source = workflow::SOURCES.iter().find(|(code, _)| *code == definition.code);
             let shipped = store::workflow::Stored {
@@ -75,18 +114,16 @@ impl App {
                 revision: definition.revision as i32,
                 definition: source.map_or_else(String::new, |(_, text)| (*text).to_owned()),
             };
-            store::workflow::ship(&store, shipped, world.now()).await?;
+            store::workflow::ship(&store, shipped, mint.id(), mint.now()).await?;
         }
-        let stored = store::workflow::all(&store).await?;
-        let definitions: Result<Vec<_>> =
-            stored.iter().map(|stored| workflow::parse(&stored.definition).map_err(faulty)).collect();
         let keys = Keys::derive(secret);
         if store.stamps_late() {
             store::bell::identify(&store, Builder::from_random_bytes(half(world.seed())).into_uuid()).await?;
         }
         let feed = Arc::new(Feed::open(store.clone()).await?);
-        let (book, hashing) = (Arc::new(Book::new(definitions?)), Hashing::default());
-        Ok(App { store, book, feed, keys, hashing, world })
+        let book = Workflows(Arc::new(ArcSwap::from_pointee(read_book(&store).await?)));
+        let tallies = Arc::new(Tallies::new(store.clone(), feed.clone(), book.clone()));
+        Ok(App { store, book, feed, tallies, keys, hashing: Hashing::default(), world })
     }
 
     /// The same with another feed, which does not run yet: one whose bell is carried by this.
@@ -95,6 +132,7 @@ impl App {
     /// The database's.
     pub async fn rung_by(mut self, wire: Wire, pace: Pace) -> Result<App> {
         self.feed = Arc::new(Feed::open_with(self.store.clone(), wire, pace).await?);
+        self.tallies = Arc::new(Tallies::new(self.store.clone(), self.feed.clone(), self.book.clone()));
         Ok(self)
     }
 }
@@ -102,6 +140,13 @@ impl App {
 /// As much of a seed as an id has.
 fn half(seed: [u8; 32]) -> [u8; 16] {
     std::array::from_fn(|i| seed[i])
+}
+
+async fn read_book(store: &Store) -> Result<Book> {
+    let stored = store::workflow::all(store).await?;
+    let definitions: Result<Vec<_>> =
+        stored.iter().map(|stored| workflow::parse(&stored.definition).map_err(faulty)).collect();
+    Ok(Book::new(definitions?))
 }
 
 fn faulty(faults: Vec<workflow::Fault>) -> Error {

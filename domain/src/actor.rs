@@ -82,7 +82,7 @@ pub struct Parties {
 }
 
 /// A set of orders that a membership reaches. Each is one indexed condition in the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reach {
     /// Every order.
     Everything,
@@ -146,7 +146,7 @@ impl Reach {
 }
 
 /// One reach, and the roles held on every order in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Grant {
     /// Which orders.
     pub reach: Reach,

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     order::Filter,
-    workflow::{Category, Definition},
+    workflow::{Category, Definition, Status},
 };
 
 /// All workflow definitions, by code and version.
@@ -37,6 +37,21 @@ impl Book {
     /// The version that an order follows.
     pub fn version(&self, code: &str, version: i32) -> Option<&Arc<Definition>> {
         self.versions.get(code)?.iter().find(|definition| definition.version as i32 == version)
+    }
+
+    /// A status that looks like this to those who see internal statuses or to those who do not, and the newest
+    /// version of its workflow that has it.
+    pub fn status_seen_as(
+        &self,
+        workflow: &str,
+        code: &str,
+        internal: bool,
+    ) -> Option<(&Definition, &Status)> {
+        self.versions.get(workflow)?.iter().rev().find_map(|definition| {
+            let seen =
+                |status: &&Status| if internal { status.code == code } else { status.public_code() == code };
+            Some((&**definition, definition.statuses.iter().find(seen)?))
+        })
     }
 
     /// The newest version of every workflow.

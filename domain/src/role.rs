@@ -83,7 +83,7 @@ impl Role {
 }
 
 /// A set of roles, two bytes wide.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleSet(u16);
 
 impl RoleSet {

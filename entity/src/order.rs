@@ -28,6 +28,8 @@ pub struct Model {
     /// `SUCCEEDED`, `FAILED`, `CANCELLED`, `CLOSED` or `ARCHIVED`.
     pub category: String,
     pub status_changed_at: DateTimeUtc,
+    /// When it is to be looked at whether it has rested in its status for too long; empty once that was told.
+    pub stalls_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
     pub placed_at: Option<DateTimeUtc>,

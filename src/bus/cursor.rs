@@ -61,8 +61,7 @@ impl Cursors {
     /// The position of a cursor that this log can serve.
     ///
     /// # Errors
-    /// CURSOR_INVALID for what was never given out by this log, CURSOR_EXPIRED for what it no longer
-    /// holds.
+    /// CURSOR_INVALID for what was never given out by this log, CURSOR_EXPIRED for what is below its trim mark.
     pub async fn open(&self, store: &Store, head: Position, cursor: &str) -> Result<Position> {
         let sealed = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| INVALID)?;
         let plain = self.0.decrypt(&Nonce::default(), sealed.as_slice()).map_err(|_| INVALID)?;
@@ -74,13 +73,12 @@ impl Cursors {
             }
             _ => return Err(INVALID),
         };
-        if seq == 0 {
-            return Ok(Position::START);
-        }
         match event::at(store, seq).await? {
-            Some(position) if random_half(position.event) == half => Ok(position),
-            None if seq <= head.seq => Err(EXPIRED),
-            Some(_) | None => Err(INVALID),
+            (_, mark) if seq < mark => Err(EXPIRED),
+            _ if seq == 0 => Ok(Position::START),
+            (Some(position), _) if random_half(position.event) == half => Ok(position),
+            (None, _) if seq <= head.seq => Err(EXPIRED),
+            (Some(_) | None, _) => Err(INVALID),
         }
     }
 }

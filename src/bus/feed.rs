@@ -25,7 +25,7 @@ use crate::{
     error::Result,
     store::{
         Store, bell,
-        event::{self, Logged, Position, Stamped},
+        event::{self, Position, Record, Stamped},
     },
     telemetry::metrics,
 };
@@ -64,7 +64,7 @@ pub struct Feed {
     pace: Pace,
     /// How other instances are woken, where there can be others.
     bell: Option<Bell>,
-    ring: RwLock<VecDeque<Arc<Logged>>>,
+    ring: RwLock<VecDeque<Arc<Record>>>,
     head: watch::Sender<Position>,
     woken: Notify,
     /// How often reading the log has begun, and how often it has ended.
@@ -248,7 +248,7 @@ impl Feed {
             let events = event::after(&self.store, self.head().seq, BATCH).await?;
             let full = events.len() == BATCH;
             let next = self.head().seq + 1;
-            let dense = (next..).zip(&events).take_while(|(seq, logged)| logged.seq == Some(*seq)).count();
+            let dense = (next..).zip(&events).take_while(|(seq, record)| record.seq == *seq).count();
             let hole = dense < events.len();
             if dense > 0 {
                 readings.hole = None;
@@ -278,8 +278,8 @@ impl Feed {
     }
 
     /// Goes on behind a hole. The ring holds no hole: whoever stands in front of it reads the table.
-    fn pass_over(&self, events: Vec<Logged>) {
-        let behind = events.first().and_then(|logged| logged.seq);
+    fn pass_over(&self, events: Vec<Record>) {
+        let behind = events.first().map(|record| record.seq);
         tracing::error!(
             missing = self.head().seq + 1,
             ?behind,
@@ -288,19 +288,19 @@ impl Feed {
         self.maimed.store(true, Ordering::Relaxed);
         self.ring.write().unwrap_or_else(PoisonError::into_inner).clear();
         let dense = events.iter().zip(behind.unwrap_or_default()..);
-        let dense = dense.take_while(|(logged, seq)| logged.seq == Some(*seq)).count();
+        let dense = dense.take_while(|(record, seq)| record.seq == *seq).count();
         self.publish(events.into_iter().take(dense));
     }
 
-    fn publish(&self, events: impl Iterator<Item = Logged>) {
+    fn publish(&self, records: impl Iterator<Item = Record>) {
         let mut newest = None;
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
-        for logged in events {
-            newest = Some(position(&logged));
+        for record in records {
+            newest = Some(record.position());
             if ring.len() == RING {
                 ring.pop_front();
             }
-            ring.push_back(Arc::new(logged));
+            ring.push_back(Arc::new(record));
         }
         drop(ring);
         if let Some(newest) = newest {
@@ -317,32 +317,25 @@ impl Feed {
     ///
     /// # Errors
     /// The database's.
-    pub async fn after(&self, seq: i64) -> Result<Vec<(Position, Arc<Logged>)>> {
-        let events = match self.recent(seq) {
+    pub async fn after(&self, seq: i64) -> Result<Vec<Arc<Record>>> {
+        Ok(match self.recent(seq) {
             Some(events) => events,
             None => {
                 let head = self.head().seq;
                 let page = event::after(&self.store, seq, BATCH).await?;
                 // Behind the head there may be a hole that the feed has not looked at yet.
-                page.into_iter().filter(|logged| logged.seq <= Some(head)).map(Arc::new).collect()
+                page.into_iter().filter(|record| record.seq <= head).map(Arc::new).collect()
             }
-        };
-        Ok(events.into_iter().map(|logged| (position(&logged), logged)).collect())
+        })
     }
 
     /// What the ring holds after a position; none when it begins later than that.
-    fn recent(&self, seq: i64) -> Option<Vec<Arc<Logged>>> {
+    fn recent(&self, seq: i64) -> Option<Vec<Arc<Record>>> {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
-        let first = position(ring.front()?).seq;
+        let first = ring.front()?.seq;
         let skip = usize::try_from(seq + 1 - first).ok()?;
         Some(ring.iter().skip(skip).take(BATCH).cloned().collect())
     }
-}
-
-/// The position of an event that was read from the log by position.
-fn position(logged: &(impl std::borrow::Borrow<Logged> + ?Sized)) -> Position {
-    let logged = logged.borrow();
-    Position { seq: logged.seq.unwrap_or_default(), event: logged.event.id }
 }
 
 /// One reader of the feed: a position, not a queue.
@@ -363,14 +356,14 @@ impl Listener {
     ///
     /// # Errors
     /// The database's, while catching up.
-    pub async fn next(&mut self) -> Result<Vec<(Position, Arc<Logged>)>> {
+    pub async fn next(&mut self) -> Result<Vec<Arc<Record>>> {
         loop {
             let behind = self.head.borrow_and_update().seq > self.position.seq;
             if behind {
                 // Boxed, so that a listener that waits does not hold room for a read of the table.
                 let events = Box::pin(self.feed.after(self.position.seq)).await?;
-                if let Some((last, _)) = events.last() {
-                    self.position = *last;
+                if let Some(last) = events.last() {
+                    self.position = last.position();
                     return Ok(events);
                 }
             }

@@ -286,6 +286,7 @@ async fn serve(config: &Config) -> Result<()> {
         start.tokens = Some(demo_tokens(&app, &auth).await?);
     }
     tokio::spawn(app.feed.clone().run());
+    tokio::spawn(usecase::upkeep::run(app.clone(), TimeDelta::days(config.feed_days.into())));
     let stop = stop_signal()?;
     let scheme = if start.tls { "https" } else { "http" };
     greet(&format!("{scheme}://{address}"), start.tokens.as_deref())?;

@@ -104,6 +104,8 @@ pub struct Config {
     pub only_trusted: bool,
     /// How long one operation may take.
     pub operation_time: Duration,
+    /// For how many days after an event its cursor is served.
+    pub feed_days: u32,
     /// What clients may ask for.
     pub allowed: Allowed,
     shown: BTreeMap<&'static str, Shown>,
@@ -187,6 +189,7 @@ impl Config {
             documents: values.file("documents_file")?,
             only_trusted: only_trusted(&values)?,
             operation_time: Duration::from_secs(values.number("operation_seconds", 1, 3_600)?),
+            feed_days: values.number("feed_days", 1, 36_500)?,
             allowed: allowed(&values)?,
             shown: values.shown()?,
         })

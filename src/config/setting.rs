@@ -71,7 +71,7 @@ const fn setting(
 }
 
 /// Every setting, in the order in which people think of them.
-pub const SETTINGS: [Setting; 29] = [
+pub const SETTINGS: [Setting; 30] = [
     setting("listen", "ORDO_LISTEN", "ADDRESS", "The address to listen on").defaults_to("127.0.0.1:8000"),
     setting("database_url", "DATABASE_URL", "URL", "The database, sqlite: or postgres:")
         .defaults_to(super::DATABASE),
@@ -144,6 +144,9 @@ pub const SETTINGS: [Setting; 29] = [
         .defaults_to("any"),
     setting("operation_seconds", "ORDO_OPERATION_SECONDS", "N", "How long one operation may take")
         .defaults_to("30")
+        .number(),
+    setting("feed_days", "ORDO_FEED_DAYS", "N", "For how many days streams can be resumed")
+        .defaults_to("90")
         .number(),
     setting("log_format", "ORDO_LOG_FORMAT", "FORMAT", "How the log is written: text or json")
         .defaults_to("text"),

@@ -55,7 +55,7 @@ pub struct Mutation(
 
 /// Everything that can be watched.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(order::OrderSubscription);
+pub struct Subscription(order::OrderSubscription, order::CountSubscription);
 
 /// The executable schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;

@@ -63,14 +63,18 @@ impl OrderStatus {
                     is_final: shown.is_final,
                 }
             }
-            // A status that the workflow no longer has: only the history of old orders names it.
-            None => OrderStatus {
-                code: code.to_owned(),
-                label: code.to_owned(),
-                category: StatusCategory::Archived,
-                color: "#888888".to_owned(),
-                is_final: true,
-            },
+            None => OrderStatus::unknown(code),
+        }
+    }
+
+    /// A status that the workflow no longer has: only the history of old orders names it.
+    pub fn unknown(code: &str) -> OrderStatus {
+        OrderStatus {
+            code: code.to_owned(),
+            label: code.to_owned(),
+            category: StatusCategory::Archived,
+            color: "#888888".to_owned(),
+            is_final: true,
         }
     }
 }
@@ -201,8 +205,8 @@ impl WorkflowQuery {
     /// The newest version of every workflow.
     async fn workflows(&self, ctx: &Context<'_>) -> Result<Vec<Workflow>> {
         let internal = sees_internal(ctx)?;
-        let all = ctx.data_unchecked::<App>().book.all();
-        Ok(all.map(|definition| Workflow { definition: definition.clone(), internal }).collect())
+        let book = ctx.data_unchecked::<App>().book.now();
+        Ok(book.all().map(|definition| Workflow { definition: definition.clone(), internal }).collect())
     }
 
     /// The newest version of one workflow.
@@ -215,7 +219,7 @@ impl WorkflowQuery {
             Ok(internal) => internal,
             Err(error) => return Some(Err(error.into())),
         };
-        let definition = ctx.data_unchecked::<App>().book.newest(&code)?.clone();
+        let definition = ctx.data_unchecked::<App>().book.newest(&code)?;
         Some(Ok(Workflow { definition, internal }))
     }
 }

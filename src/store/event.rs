@@ -1,11 +1,12 @@
 //! The log: events appended with the change they tell of, stamped with a dense position once they
 //! are committed, read from any position.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use domain::{
     event::{Audience, Event, EventKind},
-    id::{EventId, OrderId},
+    id::{EventId, OrderId, UserId},
 };
 use entity::event;
 use sea_orm::{
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use super::{
     Reads, Store, Tx,
     sql::{Row, Sql, to_json},
+    subject::{ACCOUNT, WORKFLOW},
 };
 use crate::error::Result;
 
@@ -27,6 +29,46 @@ pub struct Logged {
     pub seq: Option<i64>,
     /// The event.
     pub event: Event,
+}
+
+/// An entry of the log, whatever it is about.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Its position: dense, from 1, one series for all subjects.
+    pub seq: i64,
+    /// Its id.
+    pub id: EventId,
+    /// What it is about.
+    pub subject: Subject,
+}
+
+/// What an entry of the log is about.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// An order, and what happened to it.
+    Order(Arc<Logged>),
+    /// An account, whose rights are to be read anew: a membership or service token was made or revoked, or a
+    /// session was ended.
+    Account(UserId),
+    /// A workflow, of which a definition was saved: its code.
+    Workflow(String),
+    /// Something that only a newer version of this program knows. It has its position all the same.
+    Unknown,
+}
+
+impl Record {
+    /// Where it stands.
+    pub fn position(&self) -> Position {
+        Position { seq: self.seq, event: self.id }
+    }
+
+    /// What happened, if it is about an order.
+    pub fn order(&self) -> Option<&Arc<Logged>> {
+        match &self.subject {
+            Subject::Order(logged) => Some(logged),
+            Subject::Account(_) | Subject::Workflow(_) | Subject::Unknown => None,
+        }
+    }
 }
 
 /// A place in the log: the position and id of an event, or the beginning.
@@ -45,8 +87,24 @@ impl Position {
 
 const SUBJECT: &str = "ORDER";
 
-const COLUMNS: &str = "SELECT seq, uid, subject_id, subject_version, kind, action, from_status, \
-    to_status, actor_id, reason, reason_public, audience, detail, before, after, at FROM events";
+const COLUMNS: &str = "seq, uid, subject_id, subject_version, kind, action, from_status, \
+    to_status, actor_id, reason, reason_public, audience, detail, before, after, at";
+
+fn read_record(row: &mut Row<'_>) -> Result<Record> {
+    let (kind, code): (String, Option<String>) = (row.get()?, row.get()?);
+    if kind == SUBJECT {
+        let logged = read(row)?;
+        let (seq, id) = (logged.seq.unwrap_or_default(), logged.event.id);
+        return Ok(Record { seq, id, subject: Subject::Order(Arc::new(logged)) });
+    }
+    let (seq, id, subject) = (row.get()?, row.id()?, row.id()?);
+    let subject = match kind.as_str() {
+        ACCOUNT => Subject::Account(subject),
+        WORKFLOW => Subject::Workflow(code.unwrap_or_default()),
+        _ => Subject::Unknown,
+    };
+    Ok(Record { seq, id, subject })
+}
 
 fn read(row: &mut Row<'_>) -> Result<Logged> {
     let seq = row.get()?;
@@ -78,6 +136,11 @@ pub(super) async fn append<'e>(tx: &Tx, events: impl Iterator<Item = &'e Event>)
     for batch in rows.chunks(50) {
         event::Entity::insert_many(batch.to_vec()).exec_without_returning(tx.db()).await?;
     }
+    place(tx).await
+}
+
+/// Gives what was appended its position, where that can be done before the commit.
+pub(super) async fn place(tx: &Tx) -> Result<()> {
     let sql = Sql::new(tx.db(), "UPDATE events SET seq = id WHERE seq IS NULL");
     if !sql.is_postgres() {
         sql.run(tx.db()).await?;
@@ -191,48 +254,95 @@ pub async fn unstamped_up_to(store: &Store, id: i64) -> Result<bool> {
     Ok(sql.one(store.db(), |row| row.get::<i32>()).await?.is_some())
 }
 
-/// Events after a position, oldest first.
+/// What happened to orders and is committed, but has no position yet, newest first.
 ///
 /// # Errors
 /// The database's.
-pub async fn after(store: &Store, seq: i64, limit: usize) -> Result<Vec<Logged>> {
-    let mut sql = Sql::new(store.db(), COLUMNS);
-    sql.push(" WHERE seq > ").bind(seq).push(&format!(" ORDER BY seq LIMIT {limit}"));
-    sql.all(store.db(), read).await
+pub async fn without_position(from: &impl Reads) -> Result<Vec<Event>> {
+    let mut sql = Sql::new(from.db(), "SELECT ");
+    sql.push(COLUMNS).push(" FROM events WHERE seq IS NULL AND subject_kind = ").bind(SUBJECT);
+    sql.push(" ORDER BY id DESC");
+    let events = sql.all(from.db(), read).await?;
+    Ok(events.into_iter().map(|logged| logged.event).collect())
+}
+
+/// What the log holds after a position, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn after(store: &Store, seq: i64, limit: usize) -> Result<Vec<Record>> {
+    let mut sql = Sql::new(store.db(), "SELECT subject_kind, detail ->> 'code', ");
+    sql.push(COLUMNS).push(" FROM events WHERE seq > ").bind(seq);
+    sql.push(&format!(" ORDER BY seq LIMIT {limit}"));
+    sql.all(store.db(), read_record).await
 }
 
 /// The newest position.
 ///
 /// # Errors
 /// The database's.
-pub async fn head(store: &Store) -> Result<Position> {
+pub async fn head(from: &impl Reads) -> Result<Position> {
     let text = "SELECT seq, uid FROM events WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1";
-    let head = Sql::new(store.db(), text).one(store.db(), read_position).await?;
+    let head = Sql::new(from.db(), text).one(from.db(), read_position).await?;
     Ok(head.unwrap_or(Position::START))
 }
 
-/// The event at a position, if there is one.
+/// What stands at a position, if anything does, and the trim mark: positions below it are not served.
 ///
 /// # Errors
 /// The database's.
-pub async fn at(store: &Store, seq: i64) -> Result<Option<Position>> {
-    let mut sql = Sql::new(store.db(), "SELECT seq, uid FROM events WHERE seq = ");
+pub async fn at(store: &Store, seq: i64) -> Result<(Option<Position>, i64)> {
+    let text = "SELECT t.seq, e.seq, e.uid FROM feed_trim t LEFT JOIN events e ON e.seq = ";
+    let mut sql = Sql::new(store.db(), text);
     sql.bind(seq);
-    sql.one(store.db(), read_position).await
+    let read = |row: &mut Row<'_>| {
+        let (mark, seq, event) = (row.get()?, row.get::<Option<i64>>()?, row.maybe_id()?);
+        Ok((seq.zip(event).map(|(seq, event)| Position { seq, event }), mark))
+    };
+    Ok(sql.one(store.db(), read).await?.unwrap_or_default())
+}
+
+/// How many events one step of the trim mark passes.
+const TRIM: usize = 1_000;
+
+/// Moves the trim mark to the last event before the first one that is not older, and says where it stands. It
+/// never goes back, whoever moves it. The events stay: they are the timelines.
+///
+/// # Errors
+/// The database's.
+pub async fn trim(store: &Store, older: DateTime<Utc>) -> Result<i64> {
+    loop {
+        let mark = at(store, 0).await?.1;
+        let mut sql = Sql::new(store.db(), "SELECT seq, at FROM events WHERE seq > ");
+        sql.bind(mark).push(&format!(" ORDER BY seq LIMIT {TRIM}"));
+        let next: Vec<(i64, DateTime<Utc>)> = sql.all(store.db(), |row| Ok((row.get()?, row.get()?))).await?;
+        let passed = next.iter().take_while(|(_, at)| *at < older);
+        let Some((seq, _)) = passed.last().copied() else { return Ok(mark) };
+        let moved = store.write(async move |tx| {
+            let mut sql = Sql::new(tx.db(), "UPDATE feed_trim SET seq = ");
+            sql.bind(seq).push(" WHERE seq < ").bind(seq);
+            sql.run(tx.db()).await
+        });
+        moved.await?;
+    }
 }
 
 fn read_position(row: &mut Row<'_>) -> Result<Position> {
     Ok(Position { seq: row.get()?, event: row.id()? })
 }
 
-/// The events of these ids.
+/// The events of orders that have these ids.
 ///
 /// # Errors
 /// The database's.
 pub async fn by_ids(from: &impl Reads, ids: &[EventId]) -> Result<HashMap<EventId, Logged>> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let mut sql = Sql::new(from.db(), COLUMNS);
-    sql.push(" WHERE ").among("uid", &ids);
+    let mut sql = Sql::new(from.db(), "SELECT ");
+    sql.push(COLUMNS)
+        .push(" FROM events WHERE subject_kind = ")
+        .bind(SUBJECT)
+        .push(" AND ")
+        .among("uid", &ids);
     let events = sql.all(from.db(), read).await?;
     Ok(events.into_iter().map(|logged| (logged.event.id, logged)).collect())
 }
@@ -262,12 +372,9 @@ pub async fn timelines(
     stretch: Stretch,
 ) -> Result<HashMap<OrderId, Vec<Logged>>> {
     let ids: Vec<Uuid> = orders.iter().map(|id| id.0).collect();
-    let mut sql = Sql::new(
-        from.db(),
-        "SELECT seq, uid, subject_id, subject_version, kind, action, from_status, to_status, actor_id, \
-         reason, reason_public, audience, detail, before, after, at FROM (SELECT e.*, ROW_NUMBER() OVER \
-         (PARTITION BY subject_id ORDER BY subject_version ",
-    );
+    let mut sql = Sql::new(from.db(), "SELECT ");
+    sql.push(COLUMNS);
+    sql.push(" FROM (SELECT e.*, ROW_NUMBER() OVER (PARTITION BY subject_id ORDER BY subject_version ");
     sql.push(if stretch.from_end { "DESC" } else { "ASC" });
     sql.push(") AS place FROM events e WHERE subject_kind = ").bind(SUBJECT);
     sql.push(" AND ").among("subject_id", &ids);

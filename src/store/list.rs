@@ -220,8 +220,10 @@ fn push_order(sql: &mut Sql, page: &Page<'_>) {
 }
 
 /// One index range: a reach, a status where one is named, less what earlier reaches hold already.
-struct Branch<'a> {
+pub(super) struct Branch<'a> {
     reach: Reach,
+    /// Whether the viewer sees the internal status of these orders.
+    pub(super) internal: bool,
     narrowed: Option<Narrowing>,
     status: Option<(&'a str, &'a str)>,
     outside: Vec<Reach>,
@@ -234,7 +236,7 @@ struct Narrowing {
     value: Uuid,
 }
 
-fn branches<'a>(page: &Page<'a>) -> Result<Vec<Branch<'a>>> {
+pub(super) fn branches<'a>(page: &Page<'a>) -> Result<Vec<Branch<'a>>> {
     if page.sort == Sort::Total && page.filter.currency.is_none() {
         return Err(Error::bad_input("where.currency", "name the currency when sorting by total"));
     }
@@ -259,17 +261,15 @@ fn branches<'a>(page: &Page<'a>) -> Result<Vec<Branch<'a>>> {
         if filter.names_assignments() && !Field::Assignments.shows(grant.roles) {
             continue;
         }
+        let internal = Field::InternalStatus.shows(grant.roles);
         let statuses: Vec<_> = match by_status {
-            true => {
-                let internal = Field::InternalStatus.shows(grant.roles);
-                page.book.statuses(filter, internal).into_iter().map(Some).collect()
-            }
+            true => page.book.statuses(filter, internal).into_iter().map(Some).collect(),
             false => vec![None],
         };
         for narrowed in narrowings(filter, grant.reach) {
             for status in &statuses {
                 let outside = outside.clone();
-                branches.push(Branch { reach: grant.reach, narrowed, status: *status, outside });
+                branches.push(Branch { reach: grant.reach, internal, narrowed, status: *status, outside });
             }
         }
         outside.push(grant.reach);
@@ -304,7 +304,7 @@ fn narrowings(filter: &Filter, reach: Reach) -> Vec<Option<Narrowing>> {
 }
 
 impl Branch<'_> {
-    fn push_conditions(&self, sql: &mut Sql, page: &Page<'_>) {
+    pub(super) fn push_conditions(&self, sql: &mut Sql, page: &Page<'_>) {
         match (self.reach, self.narrowed) {
             (_, Some(Narrowing { column, value })) => {
                 sql.push(column).push(" = ").bind(value);

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod bell;
 pub mod catalogue;
 mod connect;
+pub mod count;
 pub mod event;
 pub mod idempotency;
 pub mod list;
@@ -21,6 +22,7 @@ pub mod service_token;
 pub mod session;
 pub mod settings;
 mod sql;
+mod subject;
 pub mod workflow;
 
 use std::{
@@ -33,8 +35,8 @@ use std::{
 
 use migration::MigratorTrait;
 use sea_orm::{
-    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 pub use reader::Reader;
@@ -53,6 +55,10 @@ pub struct Store {
     writer: DatabaseConnection,
 }
 
+/// A transaction that reads: all of it sees the database as it is at one moment.
+#[derive(Debug)]
+pub struct Snapshot(DatabaseTransaction);
+
 /// Something that can be read from: the store, or a transaction under way.
 pub trait Reads {
     /// The connection's type.
@@ -69,6 +75,13 @@ impl Reads for Store {
 }
 
 impl Reads for Tx {
+    type Db = DatabaseTransaction;
+    fn db(&self) -> &DatabaseTransaction {
+        &self.0
+    }
+}
+
+impl Reads for Snapshot {
     type Db = DatabaseTransaction;
     fn db(&self) -> &DatabaseTransaction {
         &self.0
@@ -188,6 +201,42 @@ impl Store {
             }
         });
         task.await.map_err(|error| Error::Internal(error.into()))?
+    }
+}
+
+impl Store {
+    /// Does reads that all see one moment. A task of its own for the same reason as [`Store::write`].
+    ///
+    /// # Errors
+    /// The work's own, or the database's.
+    pub async fn snapshot<T, F, Fut>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Arc<Snapshot>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+    {
+        let reader = self.reader.pool().clone();
+        let task = tokio::spawn(async move {
+            let options = unchanging(reader.get_database_backend());
+            let snapshot = Arc::new(Snapshot(reader.begin_with_options(options).await?));
+            let result = work(snapshot.clone()).await;
+            let snapshot = Arc::into_inner(snapshot);
+            snapshot.ok_or_else(|| Error::internal("a snapshot outlived its work"))?.0.rollback().await?;
+            result
+        });
+        task.await.map_err(|error| Error::Internal(error.into()))?
+    }
+}
+
+/// SQLite's readers see one moment from their first statement on, without being told.
+fn unchanging(backend: DbBackend) -> TransactionOptions {
+    match backend {
+        DbBackend::Postgres => TransactionOptions {
+            isolation_level: Some(IsolationLevel::RepeatableRead),
+            access_mode: Some(AccessMode::ReadOnly),
+            ..TransactionOptions::default()
+        },
+        _ => TransactionOptions::default(),
     }
 }
 

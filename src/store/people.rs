@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use domain::{
     actor::{Membership, Person},
-    id::{MembershipId, OrganizationId, ProductId, SessionId, UserId},
+    id::{EventId, MembershipId, OrganizationId, ProductId, SessionId, UserId},
     role::Role,
 };
 use entity::{membership, organization, user};
@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{
     Reads, Store, Tx,
     sql::{Row, Sql, to_json},
+    subject::{self, Changed},
 };
 use crate::error::Result;
 
@@ -341,7 +342,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Inserts a membership.
+    /// Inserts a membership, and notes that the account's rights changed.
     ///
     /// # Errors
     /// The database's.
@@ -362,6 +363,7 @@ impl Tx {
             created_at,
         };
         membership::Entity::insert(row.into_active_model()).exec_without_returning(self.db()).await?;
-        Ok(())
+        // The one event of a membership's beginning has its id.
+        subject::note(self, EventId(id.0), Changed::Rights(user), created_at).await
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use domain::{
-    id::{OrganizationId, ProductId, ServiceTokenId, UserId},
+    id::{EventId, OrganizationId, ProductId, ServiceTokenId, UserId},
     permission::TokenScope,
 };
 use entity::service_token;
@@ -15,6 +15,7 @@ use super::{
     Reads, Store, Tx,
     people::Stretch,
     sql::{Row, Sql, to_json},
+    subject::{self, Changed},
 };
 use crate::error::Result;
 
@@ -141,14 +142,21 @@ impl Tx {
         Ok(())
     }
 
-    /// Revokes a service token, unless it is revoked.
+    /// Revokes a service token, unless it is revoked, and notes it as this event.
     ///
     /// # Errors
     /// The database's.
-    pub async fn revoke_service_token(&self, id: ServiceTokenId, now: DateTime<Utc>) -> Result<()> {
+    pub async fn revoke_service_token(
+        &self,
+        noted: EventId,
+        id: ServiceTokenId,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         let mut sql = Sql::new(self.db(), "UPDATE service_tokens SET revoked_at = ");
         sql.bind(now).push(" WHERE revoked_at IS NULL AND user_id = ").bind(id.0);
-        sql.run(self.db()).await?;
-        Ok(())
+        match sql.run(self.db()).await? {
+            0 => Ok(()),
+            _ => subject::note(self, noted, Changed::Rights(UserId(id.0)), now).await,
+        }
     }
 }

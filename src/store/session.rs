@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    id::{SessionId, UserId},
+    id::{EventId, SessionId, UserId},
     session::Family,
 };
 use entity::session;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     Reads, Tx,
     sql::{Row, Sql},
+    subject::{self, Changed},
 };
 use crate::error::Result;
 
@@ -202,25 +203,28 @@ impl Tx {
         Ok(())
     }
 
-    /// Ends a session, unless it has ended.
+    /// Ends a session, unless it has ended, and notes it.
     ///
     /// # Errors
     /// The database's.
     pub async fn end_session(&self, id: SessionId, because: Because, now: DateTime<Utc>) -> Result<()> {
         let mut sql = self.ending(because, now);
-        sql.push(" AND id = ").bind(id.0);
-        sql.run(self.db()).await?;
-        Ok(())
+        sql.push(" AND id = ").bind(id.0).push(" RETURNING user_id");
+        match sql.one(self.db(), |row| row.id()).await? {
+            // A session ends once, and that event has its id.
+            Some(user) => subject::note(self, EventId(id.0), Changed::Rights(user), now).await,
+            None => Ok(()),
+        }
     }
 
-    /// Ends all sessions of an account but one.
+    /// Ends all sessions of an account but one, and notes it as this event.
     ///
     /// # Errors
     /// The database's.
     pub async fn end_sessions(
         &self,
-        user: UserId,
-        except: Option<SessionId>,
+        noted: EventId,
+        (user, except): (UserId, Option<SessionId>),
         because: Because,
         now: DateTime<Utc>,
     ) -> Result<()> {
@@ -229,8 +233,10 @@ impl Tx {
         if let Some(except) = except {
             sql.push(" AND id <> ").bind(except.0);
         }
-        sql.run(self.db()).await?;
-        Ok(())
+        match sql.run(self.db()).await? {
+            0 => Ok(()),
+            _ => subject::note(self, noted, Changed::Rights(user), now).await,
+        }
     }
 
     fn ending(&self, because: Because, now: DateTime<Utc>) -> Sql {

@@ -1,8 +1,13 @@
 //! Workflow definitions, every version of them.
 
 use chrono::{DateTime, Utc};
+use domain::id::EventId;
 
-use super::{Reads, Store, sql::Sql};
+use super::{
+    Reads, Store,
+    sql::Sql,
+    subject::{self, Changed},
+};
 use crate::error::{Error, Result};
 
 /// A stored definition, as TOML.
@@ -33,24 +38,32 @@ pub async fn all(store: &Store) -> Result<Vec<Stored>> {
 }
 
 /// Stores a definition, unless this version is there at the same or a later revision: a newer program
-/// brings newer shipped workflows, and never overwrites what people have added.
+/// brings newer shipped workflows, and never overwrites what people have added. What was written is noted as
+/// this event, for the processes that run already.
 ///
 /// # Errors
 /// The database's.
-pub async fn ship(store: &Store, shipped: Stored, now: DateTime<Utc>) -> Result<()> {
+pub async fn ship(store: &Store, shipped: Stored, noted: EventId, now: DateTime<Utc>) -> Result<()> {
     store
         .write(move |tx| async move {
             let mut sql = Sql::new(
                 tx.db(),
                 "INSERT INTO workflows (code, version, revision, definition, active, created_at) VALUES (",
             );
-            sql.bind(shipped.code).push(", ").bind(shipped.version).push(", ").bind(shipped.revision);
+            sql.bind(shipped.code.as_str())
+                .push(", ")
+                .bind(shipped.version)
+                .push(", ")
+                .bind(shipped.revision);
             sql.push(", ").bind(shipped.definition).push(", TRUE, ").bind(now);
             sql.push(
                 ") ON CONFLICT (code, version) DO UPDATE SET revision = excluded.revision, \
                  definition = excluded.definition WHERE workflows.revision < excluded.revision",
             );
-            sql.run(tx.db()).await.map(|_| ())
+            match sql.run(tx.db()).await? {
+                0 => Ok(()),
+                _ => subject::note(&tx, noted, Changed::Workflow(&shipped.code), now).await,
+            }
         })
         .await
         .map_err(|error| Error::internal(format!("storing a workflow: {error:?}")))

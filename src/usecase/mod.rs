@@ -1,8 +1,9 @@
 //! Use cases sequence: one function per intention, one transaction each.
-//! They may use `domain`, the store, and the bus's bell. Edges and jobs call them, nothing else writes.
+//! They may use `domain`, the store, and the bus: its bell, and what upkeep listens to. Edges and jobs call them, nothing else writes.
 //! What never happens here: rules, SQL, GraphQL, HTTP.
 
 pub mod demo;
 pub mod order;
 pub mod service_token;
 pub mod session;
+pub mod upkeep;

@@ -66,7 +66,7 @@ pub async fn create(app: &App, actor: &Actor, wanted: Wanted) -> Result<(Service
         name: FreeText { path: "name", most: limits::NAME }.required(&wanted.name)?,
         organization: wanted.organization,
         offerings: distinct("offerings", wanted.offerings)?.into_iter().collect(),
-        actions: known(&app.book, wanted.actions)?,
+        actions: known(&app.book.now(), wanted.actions)?,
         created_by,
         created_at: now,
         expires_at: wanted.expires_at.map(|at| in_future(at, now)).transpose()?,
@@ -88,6 +88,7 @@ pub async fn create(app: &App, actor: &Actor, wanted: Wanted) -> Result<(Service
         Ok(token)
     });
     let token = written.await?;
+    app.feed.ring();
     let text = Service { user: token.account(), expires_at: token.expires_at }.seal(&app.keys);
     Ok((token, text))
 }
@@ -98,15 +99,18 @@ pub async fn create(app: &App, actor: &Actor, wanted: Wanted) -> Result<(Service
 /// FORBIDDEN; NOT_FOUND for what is missing or out of reach.
 pub async fn revoke(app: &App, actor: &Actor, id: ServiceTokenId) -> Result<ServiceToken> {
     let scope = scope(actor)?;
-    let now = app.world.mint().now();
+    let mut mint = app.world.mint();
+    let (noted, now) = (mint.id(), mint.now());
     let revoked = app.store.write(async move |tx| {
         let not_found = || Error::from(Refusal::NotFound { what: "service token" });
         service_token::by_ids(&*tx, &scope, &[id]).await?.remove(&id).ok_or_else(not_found)?;
-        tx.revoke_service_token(id, now).await?;
+        tx.revoke_service_token(noted, id, now).await?;
         // As it is now: somebody else may have been first.
         service_token::by_ids(&*tx, &scope, &[id]).await?.remove(&id).ok_or_else(not_found)
     });
-    revoked.await
+    let revoked = revoked.await?;
+    app.feed.ring();
+    Ok(revoked)
 }
 
 /// Each once, and not too many.

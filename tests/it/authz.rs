@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::{Value, json};
 
-use crate::harness::{App, Goods, Subscriber, Wanted};
+use crate::harness::{App, Client, Goods, Subscriber, Wanted};
 
 /// An example of a mutation on an existing order.
 pub struct Mutation {
@@ -234,6 +234,7 @@ async fn subscribe(app: &App, fixture: &str, golden: &mut Golden) {
     let foreign = app.place_input(&app.stranger(), foreign).await;
     let mut listening = Vec::new();
     for (role, client) in app.roles() {
+        golden.add("Subscription.orderStatusCounts".to_owned(), role, counted(app, &client).await);
         for (field, document) in SUBSCRIPTIONS {
             let mut subscriber = Subscriber::connect(&app.url, client.token()).await;
             subscriber.start("1", document, json!({})).await;
@@ -258,6 +259,24 @@ async fn subscribe(app: &App, fixture: &str, golden: &mut Golden) {
         assert!(heard == json!(fixture) || heard == json!(foreign), "{role} {heard}");
         let outcome = if heard == json!(fixture) { "data" } else { "nothing" };
         golden.add(format!("Subscription.{field}"), role, outcome.to_owned());
+    }
+}
+
+/// Whether the fixture's customer's orders count for this client.
+async fn counted(app: &App, client: &Client) -> String {
+    let document = "subscription($where: OrderWhereInput) { orderStatusCounts(where: $where) { total } }";
+    let customer = json!({ "where": { "customer": { "in": [app.company.customer.to_string()] } } });
+    let mut subscriber = Subscriber::connect(&app.url, client.token()).await;
+    subscriber.start("1", document, customer).await;
+    let first = subscriber.message().await;
+    if first["type"] == "error" {
+        return outcome(&json!({ "errors": first["payload"] }), "orderStatusCounts");
+    }
+    let body = &first["payload"];
+    match body["data"]["orderStatusCounts"]["total"].as_i64() {
+        Some(0) => "nothing".to_owned(),
+        Some(_) => "data".to_owned(),
+        None => outcome(body, "orderStatusCounts"),
     }
 }
 

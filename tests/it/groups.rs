@@ -133,6 +133,23 @@ async fn a_member_whose_rights_change_leaves_and_the_others_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_token_that_is_revoked_ends_its_streams_though_nothing_else_happens() {
+    let app = App::start().await;
+    let create = "mutation($provider: ID!) { serviceTokenCreate(input: { organization: $provider, name: \"agent\", \
+        actions: [\"provision\"] }) { token serviceToken { id } errors { code } } }";
+    let made = app.admin().data(create, json!({ "provider": app.company.provider_org.to_string() })).await;
+    let made = &made["serviceTokenCreate"];
+    assert_eq!(made["errors"], json!([]), "{made}");
+    let agent = Client::new(&app.url, made["token"].as_str().map(str::to_owned));
+    let mut stream = listen(&agent, None).await;
+    let revoke =
+        "mutation($id: ID!) { serviceTokenRevoke(input: { serviceToken: $id }) { errors { code } } }";
+    let revoked = app.admin().data(revoke, json!({ "id": made["serviceToken"]["id"] })).await;
+    assert_eq!(revoked["serviceTokenRevoke"]["errors"], json!([]), "{revoked}");
+    assert!(stream.message().await.to_string().contains("UNAUTHENTICATED"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_has_one_field_at_its_root() {
     let app = App::start().await;
     let mut socket = Subscriber::connect(&app.url, app.staff().token()).await;

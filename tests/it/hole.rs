@@ -41,7 +41,7 @@ async fn a_feed_waits_in_front_of_a_hole_and_goes_on_when_it_is_filled() {
     let mut seen = Vec::new();
     while seen.len() < 2 {
         let next = listener.next().await.expect("events");
-        seen.extend(next.into_iter().map(|(position, _)| position.seq));
+        seen.extend(next.iter().map(|record| record.seq));
     }
     assert_eq!(seen, [start + 2, start + 3]);
     assert!(!feed.is_maimed());
@@ -56,7 +56,7 @@ async fn a_hole_that_nobody_fills_is_passed_over_and_told() {
     let mut seen = Vec::new();
     while seen.last() != Some(&(start + 3)) {
         let next = listener.next().await.expect("events");
-        seen.extend(next.into_iter().map(|(position, _)| position.seq));
+        seen.extend(next.iter().map(|record| record.seq));
     }
     assert!(feed.is_maimed());
     assert!(!seen.contains(&(start + 2)), "{seen:?}");

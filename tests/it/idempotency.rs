@@ -48,7 +48,7 @@ async fn the_same_request_under_the_same_key_is_done_once_and_answered_alike() {
     assert_eq!((&again["order"], &again["event"]), (&first["order"], &first["event"]));
     let blanks = create(&consumer, &basket(&app, "  k1 ", 1)).await;
     assert_eq!(blanks["order"], first["order"], "a key is trimmed");
-    assert_eq!((app.count("orders").await, app.count("events").await), (1, 1));
+    assert_eq!((app.count("orders").await, app.order_events().await), (1, 1));
     let noted = note(&app.staff(), &first["order"]["id"], "once", "k1").await;
     let replayed = note(&app.staff(), &first["order"]["id"], "once", "k1").await;
     assert_eq!((&noted["replayed"], &replayed["replayed"]), (&json!(false), &json!(true)));
@@ -105,7 +105,7 @@ async fn sixteen_requests_at_once_under_one_key_place_one_order() {
     let input = basket(&app, "race", 1);
     let clients: Vec<Client> = (0..16).map(|_| app.consumer()).collect();
     let answers = join_all(clients.iter().map(|client| create(client, &input))).await;
-    assert_eq!((app.count("orders").await, app.count("events").await), (1, 1));
+    assert_eq!((app.count("orders").await, app.order_events().await), (1, 1));
     let fresh = answers.iter().filter(|answer| answer["replayed"] == false).count();
     assert_eq!(fresh, 1, "{answers:#?}");
     for answer in &answers {
@@ -179,7 +179,7 @@ async fn of_64_writers_who_saw_the_same_version_one_wins() {
     let now = json!({ "id": order, "version": 2 });
     let conflict = json!([{ "code": "VERSION_CONFLICT", "expected": 1, "actual": 2, "order": now }]);
     assert_eq!(answers.iter().filter(|answer| answer["errors"] == conflict).count(), 63, "{answers:#?}");
-    assert_eq!((app.count("notes").await, app.count("events").await), (1, 2));
+    assert_eq!((app.count("notes").await, app.order_events().await), (1, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,5 +194,5 @@ async fn of_16_who_take_the_same_action_one_wins_and_the_others_are_told_the_sta
     let late: Vec<&Value> = late.map(|answer| &answer["errors"][0]).collect();
     assert_eq!(late.len(), 15, "{answers:#?}");
     assert!(late.iter().all(|error| error["from"] == "active" && error["action"] == "accept"), "{late:#?}");
-    assert_eq!(app.count("events").await, 2);
+    assert_eq!(app.order_events().await, 2);
 }

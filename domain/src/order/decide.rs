@@ -360,6 +360,7 @@ pub(super) fn enter(working: &mut Working<'_>, status: &Status) {
     head.status = status.code.clone();
     head.category = status.category;
     head.status_changed_at = now;
+    head.stalls_at = head.rests_until(working.workflow);
     head.completed_at = match status.category {
         Category::Draft | Category::Pending | Category::InProgress => None,
         Category::Succeeded | Category::Failed | Category::Cancelled => Some(now),

@@ -14,7 +14,7 @@ use crate::{
 
 /// Conditions on an order; all that are set must hold. None means "do not care", an empty list means
 /// "nothing matches".
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// Workflow codes.
     pub workflow: Option<Vec<String>>,

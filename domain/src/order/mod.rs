@@ -14,6 +14,8 @@ mod guard;
 mod part;
 mod place;
 mod pricing;
+mod stall;
+mod tally;
 mod vocabulary;
 
 use std::{collections::HashMap, fmt, str::FromStr};
@@ -30,6 +32,8 @@ pub use filter::{Filter, Sight, Watch, sight};
 pub use guard::Subject;
 pub use part::{Address, Attempt, Contact, Invoice, Item, Note, Particulars, Payment, Refund, Resource};
 pub use place::{Draft, DraftLine, place};
+pub use stall::{Rest, rest};
+pub use tally::{Seen, Tally};
 pub use vocabulary::{
     ErrorCategory, InvoiceState, ItemStatus, OrderKind, Outcome, PaymentMethod, ProductKind, ResourceState,
 };
@@ -105,6 +109,9 @@ pub struct Head {
     pub category: Category,
     /// When the status last changed.
     pub status_changed_at: DateTime<Utc>,
+    /// When it will have rested in its status for too long; none where it may rest for ever, and once that has
+    /// been told.
+    pub stalls_at: Option<DateTime<Utc>>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When anything last changed.
@@ -150,10 +157,13 @@ impl Head {
 
     /// Whether it has been in its status for longer than the workflow expects.
     pub fn is_stalled(&self, workflow: &Definition, now: DateTime<Utc>) -> bool {
-        workflow
-            .status(&self.status)
-            .and_then(|status| status.stalls_after_min)
-            .is_some_and(|minutes| now - self.status_changed_at > TimeDelta::minutes(minutes.into()))
+        self.rests_until(workflow).is_some_and(|until| now > until)
+    }
+
+    /// Until when it may rest in its status; for ever where the workflow does not say.
+    fn rests_until(&self, workflow: &Definition) -> Option<DateTime<Utc>> {
+        let minutes = workflow.status(&self.status)?.stalls_after_min?;
+        self.status_changed_at.checked_add_signed(TimeDelta::minutes(minutes.into()))
     }
 
     /// The columns that scope and live filters read.

@@ -107,6 +107,7 @@ pub(super) fn build(
         status: status.code.clone(),
         category: status.category,
         status_changed_at: now,
+        stalls_at: None,
         created_at: now,
         updated_at: now,
         placed_at: (!setting.workflow.transitions.iter().any(freezes)).then_some(now),

@@ -12,5 +12,7 @@ mod resources;
 mod rights;
 mod scope;
 mod sights;
+mod stalls;
 mod story;
+mod tallies;
 mod walk;

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A filter on some of the columns.
-fn some_filter(dice: [u8; 12]) -> Filter {
+pub fn some_filter(dice: [u8; 12]) -> Filter {
     let list = |die: u8| die & 3 == 0;
     let statuses =
         ["draft", "processing", "validating", "pending", "executing", "cancelled", "archived", "done"];
@@ -44,7 +44,7 @@ fn some_filter(dice: [u8; 12]) -> Filter {
 }
 
 /// Deletes or restores an order, as the write path will: no rule of the engine does so yet.
-fn delete_or_restore(placed: &mut Placed) {
+pub fn delete_or_restore(placed: &mut Placed) {
     let before = placed.order.head.facet(&placed.workflow);
     let mut mint = mint(placed.minute + 1);
     let head = &mut placed.order.head;
@@ -74,7 +74,7 @@ fn follow(list: &mut BTreeSet<OrderId>, watch: &Watch, event: &Event) {
 }
 
 /// What the list would show now: scope, then filter.
-fn listed(orders: &[Placed], actor: &Actor, filter: &Filter) -> BTreeSet<OrderId> {
+pub fn listed(orders: &[Placed], actor: &Actor, filter: &Filter) -> BTreeSet<OrderId> {
     let shown = orders.iter().filter(|placed| {
         let head = &placed.order.head;
         let standing = actor.standing(&head.parties, head.deleted_at.is_some());

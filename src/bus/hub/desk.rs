@@ -80,7 +80,8 @@ struct Seat<Who> {
 /// A listener, however many seats it has.
 struct Listed {
     seats: usize,
-    checked: Instant,
+    /// When its rights were read; none once they are in doubt.
+    checked: Option<Instant>,
 }
 
 pub(super) struct Desk<W, Who> {
@@ -128,7 +129,7 @@ impl<W, Who: Clone + Eq + Hash> Desk<W, Who> {
 
     /// Its rights are fresh: whoever sits down has just been looked at.
     pub(super) fn sit(&mut self, who: Who) -> usize {
-        let checked = Instant::now();
+        let checked = Some(Instant::now());
         let listed = self.listeners.entry(who.clone()).or_insert(Listed { seats: 0, checked });
         listed.seats += 1;
         self.seats.insert(Seat { who, waker: None, moved: false })
@@ -205,15 +206,22 @@ impl<W, Who: Clone + Eq + Hash> Desk<W, Who> {
 
     /// Listeners whose rights have to be read again before anything is told.
     pub(super) fn stale(&self, now: Instant) -> Vec<Who> {
-        let stale = self.listeners.iter().filter(|(_, listed)| now - listed.checked >= RIGHTS);
+        let is_stale = |listed: &Listed| listed.checked.is_none_or(|checked| now - checked >= RIGHTS);
+        let stale = self.listeners.iter().filter(|(_, listed)| is_stale(listed));
         stale.map(|(who, _)| who.clone()).collect()
+    }
+
+    /// What was read of the rights of some listeners is no longer to be trusted. Whether there are any.
+    pub(super) fn doubt(&mut self, of: impl Fn(&Who) -> bool) -> bool {
+        let listeners = self.listeners.iter_mut().filter(|(who, _)| of(who));
+        listeners.map(|(_, listed)| listed.checked = None).count() > 0
     }
 
     /// The rights of these were read; some have moved.
     pub(super) fn checked(&mut self, listeners: &[Who], moved: &HashSet<Who>, now: Instant) -> Vec<Waker> {
         for who in listeners {
             if let Some(listed) = self.listeners.get_mut(who) {
-                listed.checked = now;
+                listed.checked = Some(now);
             }
         }
         if moved.is_empty() {

@@ -1,12 +1,11 @@
 //! Equal subscriptions: told once, heard by all.
 
 use std::{
-    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
 };
 
-use domain::order::Watch;
+use domain::{id::UserId, order::Watch};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -80,6 +79,18 @@ impl<T: Teller> Group<T> {
         }
     }
 
+    /// Something was said about an account's rights: whoever listens with it is looked at again, at once and
+    /// before anything else is told.
+    pub(super) fn doubt(self: &Arc<Self>, account: UserId) {
+        if self.desk().doubt(|who| self.teller.is_account(who, account)) {
+            let group = self.clone();
+            tokio::spawn(async move {
+                // What fails now is done before the next is told.
+                let _ = group.check().await;
+            });
+        }
+    }
+
     /// Once a second: forgets what is old, and says where the log stands when that is due.
     pub(super) fn beat(self: &Arc<Self>, now: Instant, position: Position) {
         let due = {
@@ -127,12 +138,19 @@ impl<T: Teller> Group<T> {
     }
 
     async fn try_tell(&self, tidings: &[Tidings]) -> Result<Vec<T::Words>> {
-        let (now, stale) = (Instant::now(), self.desk().stale(Instant::now()));
+        self.check().await?;
+        self.teller.tell(tidings.to_vec()).await
+    }
+
+    /// Reads the rights of the members anew, where what was read is old or in doubt.
+    async fn check(&self) -> Result<()> {
+        let now = Instant::now();
+        let stale = self.desk().stale(now);
         if !stale.is_empty() {
-            let moved: HashSet<T::Who> = self.teller.moved(stale.clone()).await?;
+            let moved = self.teller.moved(stale.clone()).await?;
             wake(self.desk().checked(&stale, &moved, now));
         }
-        self.teller.tell(tidings.to_vec()).await
+        Ok(())
     }
 
     /// Tells what came before all that it has told, back to a position: done once for all who come with old

@@ -27,7 +27,7 @@ use self::{desk::Kept, directory::Directory, group::Group};
 use super::Feed;
 use crate::{
     error::Result,
-    store::event::{Logged, Position},
+    store::event::{Logged, Position, Record, Subject},
 };
 
 /// How often groups are looked at that nothing happens to.
@@ -72,6 +72,9 @@ pub trait Teller: Send + Sync + 'static {
     /// # Errors
     /// When it cannot be told now; it is tried again.
     fn tell(&self, tidings: Vec<Tidings>) -> BoxFuture<'_, Result<Vec<Self::Words>>>;
+
+    /// Whether this listener is that account.
+    fn is_account(&self, who: &Self::Who, account: UserId) -> bool;
 
     /// How many bytes words take.
     fn weigh(&self, words: &Self::Words) -> usize;
@@ -145,13 +148,19 @@ impl<T: Teller> Hub<T> {
         }
     }
 
-    fn dispatch(&self, events: &[(Position, Arc<Logged>)]) {
+    fn dispatch(&self, records: &[Arc<Record>]) {
         let mut state = self.state();
-        for (position, logged) in events {
-            for group in state.directory.concerned(&logged.event) {
-                group.consider(*position, logged);
+        for record in records {
+            match &record.subject {
+                Subject::Order(logged) => {
+                    let concerned = state.directory.concerned(&logged.event);
+                    concerned.for_each(|group| group.consider(record.position(), logged));
+                }
+                // Rare enough to ask every group.
+                Subject::Account(user) => state.groups.values().for_each(|group| group.doubt(*user)),
+                Subject::Workflow(_) | Subject::Unknown => {}
             }
-            state.position = *position;
+            state.position = record.position();
         }
     }
 
@@ -214,10 +223,9 @@ impl<T: Teller> Hub<T> {
 }
 
 async fn page(feed: &Feed, watch: &Watch, after: i64) -> Result<Option<(Vec<Tidings>, Position)>> {
-    let events = feed.after(after).await?;
-    let Some((last, _)) = events.last() else { return Ok(None) };
-    let last = *last;
-    let sightings = events.into_iter().filter_map(|(position, logged)| sighting(watch, position, &logged));
+    let records = feed.after(after).await?;
+    let Some(last) = records.last().map(|record| record.position()) else { return Ok(None) };
+    let sightings = records.iter().filter_map(|record| sighting(watch, record.position(), record.order()?));
     Ok(Some((sightings.collect(), last)))
 }
 

@@ -100,7 +100,7 @@ impl OrderEvent {
     fn status(&self, ctx: &Context<'_>, code: Option<&String>) -> Option<Result<OrderStatus>> {
         let code = code?;
         let workflow = self.order.workflow(ctx);
-        Some(workflow.map(|workflow| OrderStatus::of(workflow, code, self.order.internal())))
+        Some(workflow.map(|workflow| OrderStatus::of(&workflow, code, self.order.internal())))
     }
 
     async fn assignee(&self, ctx: &Context<'_>, id: Option<UserId>) -> Option<Result<User>> {

@@ -80,7 +80,7 @@ impl OrderPageFields {
         let app = ctx.data_unchecked::<App>();
         let page = Page {
             grants: self.session.grants(),
-            book: &app.book,
+            book: &app.book.now(),
             filter: &self.filter,
             sort: Sort::CreatedAt,
             descending: true,
@@ -147,7 +147,7 @@ impl OrderQuery {
         let Window { after, before, from_end, .. } = window;
         let page = Page {
             grants: session.grants(),
-            book: &app.book,
+            book: &app.book.now(),
             filter: &filter,
             sort,
             descending,

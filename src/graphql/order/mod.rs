@@ -3,6 +3,7 @@
 mod available;
 mod batch;
 mod change;
+mod counts;
 mod desk;
 mod event;
 mod filter;
@@ -31,6 +32,7 @@ use domain::{
 
 pub use batch::Batch;
 pub use change::ActionMutation;
+pub use counts::CountSubscription;
 pub use desk::DeskMutation;
 pub use list::OrderQuery;
 pub use live::{Opened, Opening, OrderSubscription, ResumeAfter, Stage};
@@ -121,7 +123,7 @@ impl Order {
         self.shows(Field::InternalStatus)
     }
 
-    fn workflow<'a>(&self, ctx: &Context<'a>) -> Result<&'a Definition> {
+    fn workflow(&self, ctx: &Context<'_>) -> Result<Arc<Definition>> {
         Ok(usecase::order::workflow(ctx.data_unchecked::<App>(), &self.head)?)
     }
 
@@ -218,7 +220,8 @@ impl Order {
 
     /// Its status; to buyers the public one.
     async fn status(&self, ctx: &Context<'_>) -> Result<AtHand<OrderStatus>> {
-        Ok(AtHand(OrderStatus::of(self.workflow(ctx)?, &self.head.status, self.internal())))
+        let workflow = self.workflow(ctx)?;
+        Ok(AtHand(OrderStatus::of(&workflow, &self.head.status, self.internal())))
     }
 
     /// When the status last changed.
@@ -229,7 +232,8 @@ impl Order {
     /// Whether it has been in its status for longer than the workflow expects.
     async fn is_stalled(&self, ctx: &Context<'_>) -> Result<bool> {
         let now = ctx.data_unchecked::<App>().world.now();
-        Ok(self.internal() && self.head.is_stalled(self.workflow(ctx)?, now))
+        let workflow = self.workflow(ctx)?;
+        Ok(self.internal() && self.head.is_stalled(&workflow, now))
     }
 
     /// What this viewer may do to it now.
@@ -242,8 +246,11 @@ impl Order {
         let facts = Facts { products, ..Facts::default() };
         let subject = Subject { head: &self.head, items: &items, facts: &facts };
         let rights = Rights { standing: self.standing, only: session(ctx)?.actor().only() };
-        let actions = order::available_actions(workflow, subject, rights);
-        Ok(actions.into_iter().map(|action| AvailableAction::of(workflow, action, self.internal())).collect())
+        let actions = order::available_actions(&workflow, subject, rights);
+        Ok(actions
+            .into_iter()
+            .map(|action| AvailableAction::of(&workflow, action, self.internal()))
+            .collect())
     }
 
     /// Who buys.

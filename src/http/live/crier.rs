@@ -67,6 +67,10 @@ impl Teller for Crier {
         tell(&self.operations, &self.template, &self.session, tidings).boxed()
     }
 
+    fn is_account(&self, who: &Who, account: UserId) -> bool {
+        who.0.user == account
+    }
+
     fn weigh(&self, words: &Said) -> usize {
         words.weight()
     }

@@ -30,7 +30,7 @@ pub async fn load(app: &App) -> Result<()> {
     let now = app.world.now();
     let mut chance = Chance::default();
     let company = company::found(now, &mut chance)?;
-    let levels = history::tell(&app.book, &company, now, &mut chance)?;
+    let levels = history::tell(&app.book.now(), &company, now, &mut chance)?;
     app.store
         .write(async move |tx| {
             company.save(&tx).await?;

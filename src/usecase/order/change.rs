@@ -92,9 +92,9 @@ pub async fn change(
         let order = order.ok_or(Refusal::NotFound { what: "order" })?;
         check_version(&order.head, terms.expected_version)?;
         let workflow = workflow(&context, &order.head)?;
-        let facts = facts(&tx, workflow, &order, mint.now()).await?;
-        let command = command(&tx, workflow, &order, intent).await?;
-        let setting = Setting { workflow, actor: &actor_, facts: &facts };
+        let facts = facts(&tx, &workflow, &order, mint.now()).await?;
+        let command = command(&tx, &workflow, &order, intent).await?;
+        let setting = Setting { workflow: &workflow, actor: &actor_, facts: &facts };
         let decision = decide(setting, &order, &command, &mut mint)?;
         commit(&tx, claim.as_ref(), decision).await
     });

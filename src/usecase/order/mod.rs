@@ -2,6 +2,9 @@
 
 mod change;
 mod place;
+mod stall;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -16,6 +19,7 @@ use serde::Serialize;
 
 pub use change::{Intent, change};
 pub use place::{Basket, Customer, Line, place};
+pub use stall::sweep_stalled;
 
 use crate::{
     app::App,
@@ -125,10 +129,9 @@ async fn replay(tx: &Tx, claim: Option<&Claim>, now: DateTime<Utc>) -> Result<Op
 ///
 /// # Errors
 /// INTERNAL when it is not installed.
-pub fn workflow<'a>(app: &'a App, head: &Head) -> Result<&'a Definition> {
+pub fn workflow(app: &App, head: &Head) -> Result<Arc<Definition>> {
     app.book
         .version(&head.workflow, head.workflow_version)
-        .map(|definition| &**definition)
         .ok_or_else(|| Error::internal(format!("workflow {} {}", head.workflow, head.workflow_version)))
 }
 

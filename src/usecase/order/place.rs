@@ -114,10 +114,10 @@ async fn place_once(app: &App, actor: &Actor, basket: Basket, claim: Option<Clai
             let first = draft.lines.first().and_then(|line| products.get(&line.product));
             let workflow = first.and_then(|product| context.book.newest(&product.workflow));
             // Without a first product any workflow will do: the rules refuse the line, not the workflow.
-            let workflow = workflow.or_else(|| context.book.all().next());
+            let workflow = workflow.or_else(|| context.book.now().all().next().cloned());
             let workflow = workflow.ok_or_else(|| Error::internal("no workflow is installed"))?;
             let facts = Facts { products, today: mint.now().date_naive(), expiry_enabled: false };
-            let setting = Setting { workflow, actor: &actor, facts: &facts };
+            let setting = Setting { workflow: &workflow, actor: &actor, facts: &facts };
             let decision = order::place(setting, &draft, &mut mint)?;
             commit(&tx, claim.as_ref(), decision).await
         })

@@ -149,5 +149,7 @@ pub async fn logout(app: &App, token: Option<&str>, own: Option<SessionId>) -> R
     };
     let Some(session) = session else { return Ok(()) };
     let now = app.world.mint().now();
-    app.store.write(async move |tx| tx.end_session(session, Because::Logout, now).await).await
+    app.store.write(async move |tx| tx.end_session(session, Because::Logout, now).await).await?;
+    app.feed.ring();
+    Ok(())
 }

@@ -69,7 +69,8 @@ pub async fn reset_password(app: &App, signer: &dyn Signer, token: &str, new: Se
 
 /// Hashes and stores a password and ends the account's sessions, unless it was set meanwhile.
 async fn set(app: &App, known: &Account, new: Secret, except: Option<SessionId>) -> Result<bool> {
-    let (now, seed) = (app.world.mint().now(), app.world.seed());
+    let (mut mint, seed) = (app.world.mint(), app.world.seed());
+    let (noted, now) = (mint.id(), mint.now());
     let mut salt = [0; 16];
     salt.copy_from_slice(&seed[..16]);
     let hash = app.hashing.hash(new, salt).await?;
@@ -80,10 +81,12 @@ async fn set(app: &App, known: &Account, new: Secret, except: Option<SessionId>)
         }
         let next = version.checked_add(1).ok_or_else(|| Error::internal("too many passwords"))?;
         tx.set_password(user, &hash, next, now).await?;
-        tx.end_sessions(user, except, Because::Password, now).await?;
+        tx.end_sessions(noted, (user, except), Because::Password, now).await?;
         Ok(true)
     });
-    set.await
+    let set = set.await?;
+    app.feed.ring();
+    Ok(set)
 }
 
 /// Gives out a token that sets somebody's password, and until when it counts.

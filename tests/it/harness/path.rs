@@ -129,7 +129,7 @@ impl App {
             let mut placed = Vec::new();
             for wanted in &wanted {
                 let workflow = app.book.newest(wanted.goods.workflow).expect("a workflow");
-                let setting = Setting { workflow, actor: &cast.consumer, facts: &facts };
+                let setting = Setting { workflow: &workflow, actor: &cast.consumer, facts: &facts };
                 placed.push(place(setting, &draft(customer, &wanted.goods), &mut app.world.mint())?);
             }
             ordo::store::save(&tx, &placed).await?;
@@ -154,7 +154,7 @@ impl App {
                         _ => false,
                     };
                     let actor = if by_itself { &Actor::System } else { &cast.staff };
-                    let setting = Setting { workflow, actor, facts: &facts };
+                    let setting = Setting { workflow: &workflow, actor, facts: &facts };
                     decisions.push(decide(setting, &order, command, &mut app.world.mint())?);
                 }
                 ordo::store::save(&tx, &decisions).await?;

@@ -74,7 +74,7 @@ impl App {
     pub fn page_statement(&self, grants: &[Grant], asked: &Asked, names: &[Party]) -> Statement {
         let page = Page {
             grants,
-            book: &self.inner.book,
+            book: &self.inner.book.now(),
             filter: &asked.filter,
             sort: asked.sort,
             descending: asked.descending,

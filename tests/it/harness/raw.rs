@@ -58,6 +58,11 @@ impl App {
         count
     }
 
+    /// How many events of orders there are.
+    pub async fn order_events(&self) -> i64 {
+        self.count_of("SELECT COUNT(*) FROM events WHERE subject_kind = 'ORDER'").await
+    }
+
     /// The number that a statement of one counts.
     pub async fn count_of(&self, sql: &str) -> i64 {
         let db = self.second_connection().await;
