@@ -40,7 +40,7 @@ pub fn open<H: Host>(
     let upgrade = upgrade
         .protocols([PROTOCOL])
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
+        .write_buffer_size(session::PARCEL)
         .max_message_size(limits.message)
         .max_frame_size(limits.message);
     if upgrade.selected_protocol().is_none() {

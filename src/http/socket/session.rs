@@ -1,8 +1,9 @@
-//! Moves what the protocol decides: one task per socket, one message on its way at a time.
+//! Moves what the protocol decides: one task per socket, a few messages on their way at a time.
 //!
-//! Each turn reads at most one frame and sends at most one message, so that neither side starves the
-//! other: a `complete` is heard however much there is to say. What is to be said comes from the operations
-//! in turn, and an operation is asked only when the message before has left: that is the back-pressure.
+//! Each turn reads at most one frame and sends at most one parcel, so that neither side starves the other: a
+//! `complete` is heard however much there is to say. What is to be said comes from the operations in turn,
+//! and an operation is asked only when the parcel before has left: that is the back-pressure. A parcel is what
+//! is ready by then, up to some kilobytes: a socket that lags costs one call of the system for many messages.
 //! Nothing is queued but short replies, and while those wait no more is read.
 
 use std::{
@@ -34,6 +35,8 @@ use super::{
 
 /// Replies that may wait, in bytes, before reading pauses.
 const WAITING: usize = 64 << 10;
+/// Bytes of messages that are sent with one call, or one message.
+pub const PARCEL: usize = 8 << 10;
 /// Turns before the clock and the other tasks have theirs.
 const TURNS: usize = 32;
 /// Pings that may stay without any sign of life.
@@ -248,30 +251,32 @@ impl<H: Host> Conversation<H> {
             self.sending = false;
             self.deadlines.sent = None;
         }
-        // Signs of life first, then replies, then what the operations say.
-        let message = if mem::take(&mut self.ping_due) {
-            Some(ws::Message::Ping(Bytes::new()))
-        } else {
-            if self.replies.is_empty() {
-                match self.output(cx) {
-                    Poll::Ready(event) => self.happened(event)?,
-                    Poll::Pending => return Ok(false),
-                }
-            }
-            self.reply()
-        };
-        if let Some(message) = message {
-            // The sink is ready: all that went before was flushed.
+        let mut bytes = 0;
+        while bytes < PARCEL
+            && let Some(message) = self.next_message(cx)?
+        {
+            bytes += size(&message);
+            // The sink is ready: all that went before was flushed, and it has room for a parcel.
             self.socket.start_send_unpin(message).map_err(|_| End::Dead)?;
             self.sending = true;
         }
-        Ok(true)
+        Ok(self.sending)
     }
 
-    fn reply(&mut self) -> Option<ws::Message> {
-        let reply = self.replies.pop_front()?;
-        self.waiting -= reply.len();
-        Some(ws::Message::Text(reply))
+    /// Signs of life first, then replies, then what the operations say.
+    fn next_message(&mut self, cx: &mut Context<'_>) -> Result<Option<ws::Message>, End> {
+        if mem::take(&mut self.ping_due) {
+            return Ok(Some(ws::Message::Ping(Bytes::new())));
+        }
+        while self.replies.is_empty() {
+            match self.output(cx) {
+                Poll::Ready(event) => self.happened(event)?,
+                Poll::Pending => return Ok(None),
+            }
+        }
+        let reply = self.replies.pop_front();
+        self.waiting -= reply.as_ref().map_or(0, |reply| reply.len());
+        Ok(reply.map(ws::Message::Text))
     }
 
     /// Asks each operation once, from the one whose turn it is; who has spoken goes to the end.
@@ -353,6 +358,14 @@ impl<H: Host> Conversation<H> {
             Action::Leave => return Err(End::Left),
         }
         Ok(())
+    }
+}
+
+/// What counts of a message: the others are small and few.
+fn size(message: &ws::Message) -> usize {
+    match message {
+        ws::Message::Text(text) => text.len(),
+        _ => 0,
     }
 }
 
