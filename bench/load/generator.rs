@@ -131,20 +131,23 @@ pub async fn once(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>> {
     Ok(Connection::open(address).await?.ask(request).await?.to_vec())
 }
 
-struct Connection {
+/// A kept connection.
+#[derive(Debug)]
+pub struct Connection {
     stream: TcpStream,
     read: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Result<Connection> {
+    /// Opens one.
+    pub async fn open(address: SocketAddr) -> Result<Connection> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Connection { stream, read: Vec::with_capacity(16 << 10) })
     }
 
     /// Sends a request and gives the body of its answer.
-    async fn ask(&mut self, request: &[u8]) -> Result<&[u8]> {
+    pub async fn ask(&mut self, request: &[u8]) -> Result<&[u8]> {
         self.stream.write_all(request).await?;
         self.read.clear();
         let mut body = None;

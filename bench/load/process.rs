@@ -90,6 +90,11 @@ impl Server {
     }
 }
 
+/// Milliseconds of CPU of this process.
+pub fn own_cpu() -> Result<f64> {
+    Ok(Stat::of(std::process::id())?.own)
+}
+
 /// Milliseconds of CPU of a PostgreSQL server: of its first process, all that it has seen end, and all that
 /// are alive.
 pub fn cluster_cpu(postmaster: u32) -> Result<f64> {
