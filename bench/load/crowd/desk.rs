@@ -48,6 +48,9 @@ pub struct Text {
 /// What was heard.
 #[derive(Debug, Default)]
 pub struct Desk {
+    clients: usize,
+    /// Of each client.
+    subscriptions: usize,
     pub texts: Vec<Text>,
     numbers: HashMap<Arc<[u8]>, u32>,
     pub receipts: Vec<Receipt>,
@@ -56,6 +59,21 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// A desk for so many clients with so many subscriptions each.
+    pub fn new(clients: usize, subscriptions: u32) -> Desk {
+        Desk { clients, subscriptions: subscriptions.max(1) as usize, ..Desk::default() }
+    }
+
+    /// Subscriptions of all clients.
+    pub fn listeners(&self) -> usize {
+        self.clients * self.subscriptions
+    }
+
+    /// The number of a client's subscription among all.
+    pub fn listener(&self, client: u32, subscription: u32) -> usize {
+        client as usize * self.subscriptions + subscription as usize
+    }
+
     /// Notes a message; `last` is the number of the client's last one. Clients hear much the same in much
     /// the same order, so the next number is nearly always right.
     pub fn note(&mut self, client: u32, bytes: &[u8], last: &mut u32, at: Instant) -> Result<&Said> {
@@ -113,7 +131,7 @@ mod tests {
 
     #[test]
     fn equal_messages_have_one_text_and_a_receipt_each() {
-        let (mut desk, at) = (Desk::default(), Instant::now());
+        let (mut desk, at) = (Desk::new(3, 1), Instant::now());
         for client in 0..3 {
             let mut last = u32::MAX;
             for version in [1, 2, 2] {
@@ -127,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_no_event_of_an_order_leaves_no_receipt_and_an_error_is_one() {
-        let (mut desk, mut last) = (Desk::default(), u32::MAX);
+        let (mut desk, mut last) = (Desk::new(1, 1), u32::MAX);
         let started = br#"{"id":"1","type":"next","payload":{"data":{"x":{"kind":"STARTED"}}}}"#;
         assert_eq!(*desk.note(0, started, &mut last, Instant::now()).unwrap(), Said::Started);
         let refused = br#"{"id":"1","type":"error","payload":[{"message":"no"}]}"#;

@@ -79,8 +79,9 @@ impl Crowd {
     }
 
     async fn start(address: SocketAddr, greetings: Vec<Greeting>, at_once: usize) -> Result<Crowd> {
+        let subscriptions = greetings.iter().map(|greeting| greeting.subscriptions).max().unwrap_or_default();
         let shared = Arc::new(Shared {
-            room: Room::new(Desk::default()),
+            room: Room::new(Desk::new(greetings.len(), subscriptions)),
             opening: Semaphore::new(at_once),
             begun: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),

@@ -58,7 +58,7 @@ pub async fn measure(site: &Site, options: &Options, count: usize) -> Result<Out
     let each = (server.resident()? - empty) * 1024.0 / count as f64;
     drop(server);
     let bare = bare(&ordo, count).await?;
-    let tally = ordo.ledger.check(&ordo.desk, count, |_, _| true);
+    let tally = ordo.ledger.check(&ordo.desk, |_, _| true);
     let mut rows = rows(&ordo, &bare, count);
     rows.push(Row::of("memory that the server has gained since, per socket", format!("{each:.1} KB")));
     Ok(Outcome { rows, tally: Some(tally) })
@@ -104,7 +104,7 @@ async fn bare(ordo: &Volley, count: usize) -> Result<Volley> {
         Ok(Some(Acknowledged { sent, answered: Instant::now(), ..entry.clone() }))
     });
     let volley = volley.await?;
-    if volley.ledger.check(&volley.desk, count, |_, _| true).lost > 0 {
+    if volley.ledger.check(&volley.desk, |_, _| true).lost > 0 {
         bail!("the bare server has lost messages: there is nothing to compare with");
     }
     Ok(volley)

@@ -22,27 +22,30 @@ pub enum Since {
     Answered,
 }
 
-/// All that was acknowledged, in the order of the answers.
+/// All that was acknowledged, in the order of the answers or of the feed.
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub entries: Vec<Acknowledged>,
 }
 
 /// What went wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// That had to come and came, the first time.
     pub delivered: usize,
-    /// That had to come and did not.
+    /// That had to come and did not, though something later did or the socket was still open.
     pub lost: usize,
+    /// That had not come yet when the server ended the socket. The client's cursor brings them.
+    pub cut_off: usize,
     /// That came once more.
     pub repeated: usize,
     /// That came after a later one of the same order.
     pub disordered: usize,
     /// That was nobody's to hear, or that nobody had acknowledged.
     pub unasked: usize,
-    /// Sockets that the server ended.
+    /// Sockets that the server ended, and how the first of them was.
     pub ended: usize,
+    pub why: String,
 }
 
 /// A message as the ledger sees it.
@@ -56,14 +59,30 @@ struct Heard<'a> {
 }
 
 impl Ledger {
-    /// Compares what so many listeners heard with what they had to hear: `expects` is asked for a listener
-    /// and the number of an entry.
-    pub fn check(&self, desk: &Desk, listeners: usize, expects: impl Fn(usize, usize) -> bool) -> Tally {
-        let mut tally = Tally { ended: desk.ended.len(), ..Tally::default() };
+    /// Puts the entries into the order of the feed: every stream has that order, so it is the one in which
+    /// anybody heard of them first.
+    pub fn sort(&mut self, desk: &Desk) {
+        let mut first = vec![usize::MAX; self.entries.len()];
+        for (place, heard) in self.heard(desk).enumerate() {
+            if let Some(entry) = heard.entry {
+                first[entry] = first[entry].min(place);
+            }
+        }
+        let mut placed: Vec<_> = first.into_iter().zip(self.entries.drain(..)).collect();
+        placed.sort_by_key(|(place, _)| *place);
+        self.entries.extend(placed.into_iter().map(|(_, entry)| entry));
+    }
+
+    /// Compares what was heard with what had to be: `expects` is asked for a listener, which is one of all
+    /// subscriptions, and the number of an entry. The entries must be in the order of the feed if a socket was ended.
+    pub fn check(&self, desk: &Desk, expects: impl Fn(usize, usize) -> bool) -> Tally {
+        let listeners = desk.listeners();
+        let why = desk.ended.first().map_or_else(String::new, |(_, why)| why.clone());
+        let mut tally = Tally { ended: desk.ended.len(), why, ..Tally::default() };
         let mut seen = vec![false; listeners * self.entries.len()];
         let mut latest: HashMap<(usize, &str), i64> = HashMap::new();
         for Heard { listener, entry, change, .. } in self.heard(desk) {
-            let Some(entry) = entry.filter(|entry| listener < listeners && expects(listener, *entry)) else {
+            let Some(entry) = entry.filter(|entry| expects(listener, *entry)) else {
                 tally.unasked += 1;
                 continue;
             };
@@ -77,10 +96,28 @@ impl Ledger {
             tally.disordered += usize::from(change.version < *latest);
             *latest = change.version.max(*latest);
         }
-        let all =
-            (0..listeners).flat_map(|listener| (0..self.entries.len()).map(move |entry| (listener, entry)));
-        tally.lost = all.filter(|(listener, entry)| expects(*listener, *entry)).count() - tally.delivered;
+        let mut ended = vec![false; listeners];
+        for (client, _) in &desk.ended {
+            ended[desk.listener(*client, 0)..desk.listener(client + 1, 0)].fill(true);
+        }
+        for (listener, farthest) in self.farthest(desk).into_iter().enumerate() {
+            let seen = &seen[listener * self.entries.len()..][..self.entries.len()];
+            let missing = (0..seen.len()).filter(|entry| !seen[*entry] && expects(listener, *entry));
+            let (after, holes): (Vec<_>, Vec<_>) = missing.partition(|entry| Some(*entry) > farthest);
+            tally.lost += holes.len();
+            *if ended[listener] { &mut tally.cut_off } else { &mut tally.lost } += after.len();
+        }
         tally
+    }
+
+    /// Entries a second, from the first request to the last answer.
+    pub fn rate(&self) -> f64 {
+        let (first, last) = (
+            self.entries.iter().map(|entry| entry.sent).min(),
+            self.entries.iter().map(|entry| entry.answered).max(),
+        );
+        let seconds = first.zip(last).map(|(first, last)| (last - first).as_secs_f64());
+        self.entries.len() as f64 / seconds.unwrap_or(f64::NAN)
     }
 
     /// How long each delivery of an entry from this one on took, in milliseconds, sorted.
@@ -100,9 +137,9 @@ impl Ledger {
     }
 
     /// The last entry that each listener heard of; none for those who heard nothing.
-    pub fn farthest(&self, desk: &Desk, listeners: usize) -> Vec<Option<usize>> {
-        let mut farthest = vec![None; listeners];
-        for heard in self.heard(desk).filter(|heard| heard.listener < listeners) {
+    fn farthest(&self, desk: &Desk) -> Vec<Option<usize>> {
+        let mut farthest = vec![None; desk.listeners()];
+        for heard in self.heard(desk) {
             farthest[heard.listener] = farthest[heard.listener].max(heard.entry);
         }
         farthest
@@ -120,7 +157,7 @@ impl Ledger {
         let told: Vec<_> = told.collect();
         desk.receipts.iter().filter_map(move |receipt| {
             let (change, entry) = told[receipt.text as usize]?;
-            let listener = (receipt.client + change.subscription) as usize;
+            let listener = desk.listener(receipt.client, change.subscription);
             Some(Heard { listener, entry, change, at: receipt.at })
         })
     }
@@ -153,7 +190,7 @@ mod tests {
 
     /// One client hears these versions, all at once.
     fn heard(versions: &[i64], at: Instant) -> Desk {
-        let (mut desk, mut last) = (Desk::default(), u32::MAX);
+        let (mut desk, mut last) = (Desk::new(1, 1), u32::MAX);
         for version in versions {
             let text = format!(
                 r#"{{"id":"1","type":"next","payload":{{"data":{{"x":{{"kind":"STATUS_CHANGED",
@@ -168,7 +205,7 @@ mod tests {
     fn every_fault_of_a_delivery_is_counted() {
         let (ledger, at) = ledger(4);
         let faults = |versions: &[i64]| {
-            let tally = ledger.check(&heard(versions, at), 1, |_, entry| entry > 0);
+            let tally = ledger.check(&heard(versions, at), |_, entry| entry > 0);
             [tally.delivered, tally.lost, tally.repeated, tally.disordered, tally.unasked]
         };
         assert_eq!(faults(&[2, 3, 4]), [3, 0, 0, 0, 0]);
@@ -177,6 +214,20 @@ mod tests {
         assert_eq!(faults(&[2, 4, 3]), [3, 0, 0, 1, 0], "out of order");
         assert_eq!(faults(&[1, 2, 3, 4, 5]), [3, 0, 0, 0, 2], "not its own, and not acknowledged");
         assert_eq!(faults(&[]), [0, 3, 0, 0, 0], "nothing at all");
+    }
+
+    #[test]
+    fn what_an_ended_socket_has_not_heard_yet_is_cut_off_and_a_hole_before_that_is_lost() {
+        let (mut ledger, at) = ledger(4);
+        ledger.entries.reverse();
+        ledger.sort(&heard(&[1, 2, 3, 4], at));
+        let versions: Vec<_> = ledger.entries.iter().map(|entry| entry.version).collect();
+        assert_eq!(versions, [1, 2, 3, 4]);
+        let mut desk = heard(&[1, 3], at);
+        desk.ended.push((0, "1013 too slow".to_owned()));
+        let tally = ledger.check(&desk, |_, _| true);
+        assert_eq!((tally.delivered, tally.lost, tally.cut_off, tally.ended), (2, 1, 1, 1));
+        assert_eq!(tally.why, "1013 too slow");
     }
 
     #[test]

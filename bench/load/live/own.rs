@@ -33,8 +33,8 @@ pub async fn measure(site: &Site, options: &Options, count: usize) -> Result<Out
     crowd.hears(ledger.entries.len() as u64, PATIENCE).await;
     let desk = crowd.close();
     let watched: Vec<String> = orders.iter().map(ToString::to_string).collect();
-    let tally = ledger.check(&desk, count, |client, entry| watched[client] == ledger.entries[entry].order);
-    let rate = ledger.entries.len() as f64 / options.length().as_secs_f64();
+    let tally = ledger.check(&desk, |client, entry| watched[client] == ledger.entries[entry].order);
+    let rate = ledger.rate();
     let what = format!("{rate:.0} transitions/s, each to its own one of {count}, p50 / p99 / longest");
     let (must, aim) = match site.on {
         On::Sqlite => ("20 ms (p99)", "10 ms"),

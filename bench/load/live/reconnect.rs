@@ -49,7 +49,7 @@ pub async fn measure(site: &Site, count: usize) -> Result<Outcome> {
         Row::of(what, format!("**{seconds:.2} s**")).bound("20 s", "10 s"),
         Row::of("all of them listening", format!("{listening:.2} s")),
     ];
-    Ok(Outcome { rows, tally: Some(ledger.check(&desk, count, owed)) })
+    Ok(Outcome { rows, tally: Some(ledger.check(&desk, owed)) })
 }
 
 /// The cursor of each entry, as a witness heard it.

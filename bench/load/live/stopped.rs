@@ -28,6 +28,9 @@ const SUBSCRIPTIONS: u32 = 100;
 /// What the kernel holds for a socket, about. Less than that and nobody notices that a client has stopped.
 const BUFFERED: usize = 8 << 20;
 
+/// How long it may take to read on to the end.
+const CATCHING_UP: Duration = Duration::from_secs(10);
+
 /// Measures the others while that client reads, and while it does not.
 pub async fn measure(site: &Site, options: &Options, count: usize) -> Result<Outcome> {
     let (server, orders) = (site.serve(&[]).await?, movable(site, MOVED).await?);
@@ -44,14 +47,18 @@ pub async fn measure(site: &Site, options: &Options, count: usize) -> Result<Out
     let stopped = Crowd::open(server.address, vec![greeting.deaf_for(length)]).await?;
     ledger.entries.extend(movers.run(Some(RATE), length).await?);
     crowd.hears((ledger.entries.len() * count) as u64, PATIENCE).await;
-    let late = Ledger { entries: ledger.entries.split_off(calm) };
-    let missed = (late.entries.len() * SUBSCRIPTIONS as usize) as u64;
-    let fate = fate(&late, stopped, missed).await;
-    let desk = crowd.close();
+    let mut late = Ledger { entries: ledger.entries.split_off(calm) };
+    let missed = late.entries.len() * SUBSCRIPTIONS as usize;
+    stopped.hears(missed as u64, CATCHING_UP).await;
+    // Whoever is ended is ended behind its last message.
+    sleep(Duration::from_millis(100)).await;
+    let (desk, stopped) = (crowd.close(), stopped.close());
+    late.sort(&desk);
     let mut rows = others(&ledger, &late, &desk);
-    rows.push(fate);
+    rows.push(fate(&late, &stopped, missed));
     ledger.entries.extend(late.entries);
-    Ok(Outcome { rows, tally: Some(ledger.check(&desk, count, |_, _| true)) })
+    ledger.sort(&desk);
+    Ok(Outcome { rows, tally: Some(ledger.check(&desk, |_, _| true)) })
 }
 
 fn others(calm: &Ledger, late: &Ledger, desk: &Desk) -> Vec<Row> {
@@ -65,23 +72,18 @@ fn others(calm: &Ledger, late: &Ledger, desk: &Desk) -> Vec<Row> {
 }
 
 /// What the client has when it reads again: all, or all up to where it was ended; never with a hole.
-async fn fate(ledger: &Ledger, stopped: Crowd, missed: u64) -> Row {
-    stopped.hears(missed, Duration::from_secs(10)).await;
-    // Whoever is ended is ended behind its last message.
-    sleep(Duration::from_millis(100)).await;
-    let (desk, listeners) = (stopped.close(), SUBSCRIPTIONS as usize);
-    let farthest = ledger.farthest(&desk, listeners);
-    let Tally { delivered, lost, repeated, disordered, unasked, .. } =
-        ledger.check(&desk, listeners, |listener, entry| Some(entry) <= farthest[listener]);
+fn fate(ledger: &Ledger, desk: &Desk, missed: usize) -> Row {
+    let tally = ledger.check(desk, |_, _| true);
+    let Tally { delivered, lost, cut_off, repeated, disordered, unasked, ended, why } = tally;
     let bytes: usize =
         desk.receipts.iter().map(|receipt| desk.texts[receipt.text as usize].bytes.len()).sum();
-    let fate = match desk.ended.first() {
-        Some((_, why)) => format!("ended: {why}"),
-        None if delivered as u64 == missed => "served when it read again".to_owned(),
-        None => "neither ended nor served".to_owned(),
+    let fate = match ended {
+        0 if delivered == missed => "served when it read again".to_owned(),
+        0 => "neither ended nor served".to_owned(),
+        _ => format!("ended, {cut_off} to come: {why}"),
     };
     let noticed = if bytes < BUFFERED { "; the kernel may have held it all" } else { "" };
-    let what = "the one that had stopped: fate, messages; holes, repeated, out of order, unasked";
-    let heard = format!("{delivered} of {missed}; **{lost}, {repeated}, {disordered}, {unasked}**{noticed}");
-    Row::of(what, format!("{fate}, {heard}")).bound("0, 0, 0, 0", "")
+    let what = "the one that had stopped: messages, fate; lost, repeated, out of order, unasked";
+    let faults = format!("**{lost}, {repeated}, {disordered}, {unasked}**");
+    Row::of(what, format!("{delivered}, {fate}{noticed}; {faults}")).bound("0, 0, 0, 0", "")
 }

@@ -35,11 +35,17 @@ pub fn print(rows: &[Row], tally: Option<&Tally>) {
     for Row { what, measured, must, aim } in rows {
         println!("| {what} | {measured} | {must} | {aim} |");
     }
-    if let Some(Tally { delivered, lost, repeated, disordered, unasked, ended }) = tally {
+    let Some(Tally { delivered, lost, cut_off, repeated, disordered, unasked, ended, why }) = tally else {
+        return;
+    };
+    let all = delivered + lost + cut_off;
+    println!(
+        "| of {all} deliveries: lost, repeated, out of order, unasked | \
+         **{lost}, {repeated}, {disordered}, {unasked}** | 0, 0, 0, 0 | |"
+    );
+    if *ended > 0 {
         println!(
-            "| of {} deliveries: lost, repeated, out of order, unasked; sockets ended | \
-             **{lost}, {repeated}, {disordered}, {unasked}; {ended}** | 0, 0, 0, 0; 0 | |",
-            delivered + lost
+            "| sockets ended by the server, with so many deliveries to come | {ended}, {cut_off}: {why} | 0 | |"
         );
     }
 }

@@ -27,14 +27,15 @@ pub async fn measure(site: &Site, options: &Options, count: usize) -> Result<Out
     let mut movers = Movers::open(server.address, &token(site.company.csr)?, &orders, movers).await?;
     let (server_cpu, generator_cpu) = (server.cpu()?, own_cpu()?);
     let entries = movers.run(options.rate.map(f64::from), options.length()).await?;
-    let ledger = Ledger { entries };
+    let mut ledger = Ledger { entries };
     crowd.hears((ledger.entries.len() * count) as u64, PATIENCE).await;
     let deliveries = (ledger.entries.len() * count) as f64;
     let each = |before: f64, after: f64| (after - before) * 1e3 / deliveries;
     let cpu = (each(server_cpu, server.cpu()?), each(generator_cpu, own_cpu()?));
     let desk = crowd.close();
-    let tally = ledger.check(&desk, count, |_, _| true);
-    let rate = ledger.entries.len() as f64 / options.length().as_secs_f64();
+    ledger.sort(&desk);
+    let tally = ledger.check(&desk, |_, _| true);
+    let rate = ledger.rate();
     let (must, aim) = match site.on {
         On::Sqlite => ("200", "300"),
         On::Postgres => ("350", "500"),
