@@ -12,9 +12,9 @@ use serde_json::Value;
 pub enum Said {
     /// The subscription has begun.
     Started,
-    /// An order has a new version.
+    /// An order has moved to another status, and has a new version.
     Changed(Change),
-    /// Something that tells of no order, as a checkpoint.
+    /// Something that nobody asked a mutation for: a checkpoint, an order that stalls.
     Other,
 }
 
@@ -95,7 +95,13 @@ impl Desk {
             return Ok(*number);
         }
         let (number, bytes) = (u32::try_from(self.texts.len())?, Arc::<[u8]>::from(bytes));
-        self.texts.push(Text { said: understand(&bytes)?, bytes: bytes.clone() });
+        let said = understand(&bytes)?;
+        if let Said::Changed(change) = &said
+            && change.subscription as usize >= self.subscriptions
+        {
+            bail!("a subscription that nobody has was told of {change:?}");
+        }
+        self.texts.push(Text { said, bytes: bytes.clone() });
         self.numbers.insert(bytes, number);
         Ok(number)
     }
@@ -106,13 +112,18 @@ fn understand(bytes: &[u8]) -> Result<Said> {
     let message: Value = serde_json::from_slice(bytes)?;
     let data = message["payload"]["data"].as_object().and_then(|data| data.values().next());
     let (Some("next"), Some(told)) = (message["type"].as_str(), data) else {
-        bail!("a subscription said {message}");
+        let errors = message.pointer("/payload/errors").unwrap_or(&message["payload"]);
+        let code = errors[0]["extensions"]["code"].as_str().unwrap_or("no code");
+        bail!("a subscription was ended with {code}: {}", errors[0]["message"]);
     };
-    if told["kind"] == "STARTED" {
+    let kind = told["kind"].as_str().unwrap_or_default();
+    if kind == "STARTED" {
         return Ok(Said::Started);
     }
     let (order, version) = (told["orderId"].as_str(), told["event"]["version"].as_i64());
-    let (Some(order), Some(version)) = (order, version) else { return Ok(Said::Other) };
+    let ("STATUS_CHANGED", Some(order), Some(version)) = (kind, order, version) else {
+        return Ok(Said::Other);
+    };
     let id: u32 = message["id"].as_str().unwrap_or_default().parse()?;
     let cursor = told["cursor"].as_str().unwrap_or_default().to_owned();
     Ok(Said::Changed(Change { order: order.to_owned(), version, cursor, subscription: id.saturating_sub(1) }))

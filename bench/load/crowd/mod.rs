@@ -29,9 +29,9 @@ pub use self::{
 /// Clients that are being opened at a time.
 const AT_ONCE: usize = 64;
 /// How long opening a crowd may take.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How often it is looked whether something has come about.
-const LOOK: Duration = Duration::from_millis(2);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Clients that listen; dropping it hangs up.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ struct Shared {
     opening: Semaphore,
     begun: AtomicUsize,
     ended: AtomicUsize,
-    /// Messages that tell of an order, to all.
+    /// Changes, by all together.
     received: AtomicU64,
 }
 
@@ -113,11 +113,15 @@ impl Crowd {
         bail!("client {client} of {} ended before its time: {why}", self.count)
     }
 
-    /// Waits until so many messages about orders have been received, or for so long.
-    pub async fn hears(&self, messages: u64, patience: Duration) {
-        let begun = Instant::now();
-        while self.shared.received.load(Ordering::Relaxed) < messages && begun.elapsed() < patience {
+    /// Waits until so many changes have been received by all together, or until none has come for so long.
+    pub async fn hears(&self, changes: u64, silence: Duration) {
+        let (mut received, mut since) = (0, Instant::now());
+        while received < changes && since.elapsed() < silence {
             sleep(LOOK).await;
+            let now = self.shared.received.load(Ordering::Relaxed);
+            if now != received {
+                (received, since) = (now, Instant::now());
+            }
         }
     }
 

@@ -74,12 +74,12 @@ impl Ledger {
     }
 
     /// Compares what was heard with what had to be: `expects` is asked for a listener, which is one of all
-    /// subscriptions, and the number of an entry. The entries must be in the order of the feed if a socket was ended.
+    /// subscriptions, and the number of an entry. If a socket was ended, the entries must be in the order of
+    /// the feed.
     pub fn check(&self, desk: &Desk, expects: impl Fn(usize, usize) -> bool) -> Tally {
-        let listeners = desk.listeners();
         let why = desk.ended.first().map_or_else(String::new, |(_, why)| why.clone());
         let mut tally = Tally { ended: desk.ended.len(), why, ..Tally::default() };
-        let mut seen = vec![false; listeners * self.entries.len()];
+        let mut seen = vec![false; desk.listeners() * self.entries.len()];
         let mut latest: HashMap<(usize, &str), i64> = HashMap::new();
         for Heard { listener, entry, change, .. } in self.heard(desk) {
             let Some(entry) = entry.filter(|entry| expects(listener, *entry)) else {
@@ -96,18 +96,23 @@ impl Ledger {
             tally.disordered += usize::from(change.version < *latest);
             *latest = change.version.max(*latest);
         }
-        let mut ended = vec![false; listeners];
+        self.missing(desk, &seen, expects, &mut tally);
+        tally
+    }
+
+    /// Counts what has not been seen: holes, and what was still to come when a socket was ended.
+    fn missing(&self, desk: &Desk, seen: &[bool], expects: impl Fn(usize, usize) -> bool, tally: &mut Tally) {
+        let mut ended = vec![false; desk.listeners()];
         for (client, _) in &desk.ended {
             ended[desk.listener(*client, 0)..desk.listener(client + 1, 0)].fill(true);
         }
         for (listener, farthest) in self.farthest(desk).into_iter().enumerate() {
             let seen = &seen[listener * self.entries.len()..][..self.entries.len()];
             let missing = (0..seen.len()).filter(|entry| !seen[*entry] && expects(listener, *entry));
-            let (after, holes): (Vec<_>, Vec<_>) = missing.partition(|entry| Some(*entry) > farthest);
+            let (to_come, holes): (Vec<_>, Vec<_>) = missing.partition(|entry| Some(*entry) > farthest);
             tally.lost += holes.len();
-            *if ended[listener] { &mut tally.cut_off } else { &mut tally.lost } += after.len();
+            *if ended[listener] { &mut tally.cut_off } else { &mut tally.lost } += to_come.len();
         }
-        tally
     }
 
     /// Entries a second, from the first request to the last answer.
@@ -128,8 +133,10 @@ impl Ledger {
                 Since::Sent => entry.sent,
                 Since::Answered => entry.answered,
             };
-            let late = heard.at.saturating_duration_since(begun).as_secs_f64();
-            Some((late - begun.saturating_duration_since(heard.at).as_secs_f64()) * 1e3)
+            // One of them is zero.
+            let (late, early) =
+                (heard.at.saturating_duration_since(begun), begun.saturating_duration_since(heard.at));
+            Some((late.as_secs_f64() - early.as_secs_f64()) * 1e3)
         };
         let mut delays: Vec<f64> = self.heard(desk).filter_map(delay).collect();
         delays.sort_by(f64::total_cmp);

@@ -28,7 +28,7 @@ const SUBSCRIPTIONS: u32 = 100;
 /// What the kernel holds for a socket, about. Less than that and nobody notices that a client has stopped.
 const BUFFERED: usize = 8 << 20;
 
-/// How long it may take to read on to the end.
+/// After so long a silence it has all that it will get.
 const CATCHING_UP: Duration = Duration::from_secs(10);
 
 /// Measures the others while that client reads, and while it does not.
