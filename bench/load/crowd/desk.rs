@@ -90,6 +90,16 @@ impl Desk {
         Ok(said)
     }
 
+    /// The first text that tells of this version of an order, and what it says.
+    pub fn telling(&self, order: &str, version: i64) -> Option<(&Text, &Change)> {
+        self.texts.iter().find_map(|text| match &text.said {
+            Said::Changed(change) if change.order == order && change.version == version => {
+                Some((text, change))
+            }
+            _ => None,
+        })
+    }
+
     fn number(&mut self, bytes: &[u8]) -> Result<u32> {
         if let Some(number) = self.numbers.get(bytes) {
             return Ok(*number);

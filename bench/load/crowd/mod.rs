@@ -66,7 +66,7 @@ impl Crowd {
 
     /// The same, with so many of them on their way at once.
     pub async fn open_at(address: SocketAddr, greetings: Vec<Greeting>, at_once: usize) -> Result<Crowd> {
-        let crowd = Crowd::start(address, greetings, at_once).await?;
+        let crowd = Crowd::start(address, greetings, at_once)?;
         let begun = Instant::now();
         while crowd.shared.begun.load(Ordering::Relaxed) < crowd.count {
             crowd.whole()?;
@@ -78,7 +78,7 @@ impl Crowd {
         Ok(crowd)
     }
 
-    async fn start(address: SocketAddr, greetings: Vec<Greeting>, at_once: usize) -> Result<Crowd> {
+    fn start(address: SocketAddr, greetings: Vec<Greeting>, at_once: usize) -> Result<Crowd> {
         let subscriptions = greetings.iter().map(|greeting| greeting.subscriptions).max().unwrap_or_default();
         let shared = Arc::new(Shared {
             room: Room::new(Desk::new(greetings.len(), subscriptions)),

@@ -14,8 +14,8 @@ use super::{
     table::{Row, spread},
 };
 use crate::{
-    crowd::{Crowd, Desk, Greeting, Said},
-    generator::Connection,
+    crowd::{Crowd, Desk, Greeting},
+    generator::Line,
     process::{Server, own_cpu},
     site::Site,
     workload::{request, token},
@@ -35,33 +35,24 @@ struct Volley {
     /// Microseconds of CPU per delivery.
     server: f64,
     generator: f64,
+    /// KB that the server has gained for each socket, by the end.
+    memory: f64,
 }
 
 /// Measures Ordo, then the bare server with as many sockets and the same texts.
 pub async fn measure(site: &Site, options: &Options, count: usize) -> Result<Outcome> {
     let (server, orders) = (site.serve(&[]).await?, movable(site, MOVED).await?);
-    let mut movers = Movers::open(server.address, &token(site.company.csr)?, &orders, 1).await?;
-    let empty = server.resident()?;
-    let crowd = Crowd::open(server.address, equal(site, count)?).await?;
+    let mut movers = Movers::new(server.address, &token(site.company.csr)?, &orders, 1);
     let end = Instant::now() + options.length();
-    let over = |said: usize| said > FIRST && Instant::now() > end;
-    let ordo =
-        volley(
-            &server,
-            crowd,
-            count,
-            async |said| {
-                if over(said) { Ok(None) } else { movers.one().await.map(Some) }
-            },
-        );
-    let ordo = ordo.await?;
-    let each = (server.resident()? - empty) * 1024.0 / count as f64;
+    let say = async |said: usize| {
+        let over = said > FIRST && Instant::now() > end;
+        if over { Ok(None) } else { movers.one().await.map(Some) }
+    };
+    let ordo = volley(&server, equal(site, count)?, say).await?;
     drop(server);
     let bare = bare(&ordo, count).await?;
     let tally = ordo.ledger.check(&ordo.desk, |_, _| true);
-    let mut rows = rows(&ordo, &bare, count);
-    rows.push(Row::of("memory that the server has gained since, per socket", format!("{each:.1} KB")));
-    Ok(Outcome { rows, tally: Some(tally) })
+    Ok(Outcome { rows: rows(&ordo, &bare, count), tally: Some(tally) })
 }
 
 fn rows(ordo: &Volley, bare: &Volley, count: usize) -> Vec<Row> {
@@ -85,25 +76,28 @@ fn rows(ordo: &Volley, bare: &Volley, count: usize) -> Vec<Row> {
             "CPU per delivery, load generator (beside the bare server)",
             format!("{:.1} us ({:.1})", ordo.generator, bare.generator),
         ),
+        Row::of(
+            "memory that the server has gained, per socket (the bare server)",
+            format!("{:.1} KB ({:.1})", ordo.memory, bare.memory),
+        ),
     ]
 }
 
 /// The texts that Ordo sent, once more. Their bytes are equal, so are the checks.
 async fn bare(ordo: &Volley, count: usize) -> Result<Volley> {
     let server = Server::other("relay", "").await?;
-    let crowd = Crowd::open(server.address, vec![Greeting::default(); count]).await?;
-    let mut connection = Connection::open(server.address).await?;
-    let volley = volley(&server, crowd, count, async |said| {
+    let mut line = Line::to(server.address);
+    let say = async |said: usize| {
         let Some(entry) = ordo.ledger.entries.get(said) else { return Ok(None) };
-        let of = |said: &Said| matches!(said, Said::Changed(change) if change.order == entry.order && change.version == entry.version);
-        let text = ordo.desk.texts.iter().find(|text| of(&text.said)).context("nobody heard of an event")?;
-        let message =
-            request("POST", "/say", "content-type: text/plain\r\n", std::str::from_utf8(&text.bytes)?);
+        let told = ordo.desk.telling(&entry.order, entry.version);
+        let text = std::str::from_utf8(&told.context("nobody heard of an event")?.0.bytes)?;
+        let message = request("POST", "/say", "content-type: text/plain\r\n", text);
+        let connection = line.ready().await?;
         let sent = Instant::now();
         connection.ask(&message).await?;
         Ok(Some(Acknowledged { sent, answered: Instant::now(), ..entry.clone() }))
-    });
-    let volley = volley.await?;
+    };
+    let volley = volley(&server, vec![Greeting::default(); count], say).await?;
     if volley.ledger.check(&volley.desk, |_, _| true).lost > 0 {
         bail!("the bare server has lost messages: there is nothing to compare with");
     }
@@ -114,23 +108,24 @@ async fn bare(ordo: &Volley, count: usize) -> Result<Volley> {
 /// `say` is told how many there were.
 async fn volley(
     server: &Server,
-    crowd: Crowd,
-    count: usize,
+    greetings: Vec<Greeting>,
     mut say: impl AsyncFnMut(usize) -> Result<Option<Acknowledged>>,
 ) -> Result<Volley> {
-    let mut ledger = Ledger::default();
-    let (mut server_cpu, mut generator_cpu) = (0.0, 0.0);
+    let (mut ledger, count, empty) = (Ledger::default(), greetings.len(), server.resident()?);
+    let crowd = Crowd::open(server.address, greetings).await?;
+    let mut cpu = (0.0, 0.0);
     while let Some(said) = say(ledger.entries.len()).await? {
         ledger.entries.push(said);
         crowd.hears((ledger.entries.len() * count) as u64, PATIENCE).await;
         crowd.whole()?;
         if ledger.entries.len() == FIRST {
-            (server_cpu, generator_cpu) = (server.cpu()?, own_cpu()?);
+            cpu = (server.cpu()?, own_cpu()?);
         }
         sleep(PAUSE).await;
     }
-    let deliveries = ((ledger.entries.len() - FIRST) * count) as f64;
+    let deliveries = (ledger.entries.len().saturating_sub(FIRST) * count) as f64;
     let each = |before: f64, after: f64| (after - before) * 1e3 / deliveries;
-    let (server, generator) = (each(server_cpu, server.cpu()?), each(generator_cpu, own_cpu()?));
-    Ok(Volley { ledger, desk: crowd.close(), server, generator })
+    let (server_each, generator) = (each(cpu.0, server.cpu()?), each(cpu.1, own_cpu()?));
+    let memory = (server.resident()? - empty) * 1024.0 / count as f64;
+    Ok(Volley { ledger, desk: crowd.close(), server: server_each, generator, memory })
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep_until;
 
 use super::ledger::Acknowledged;
-use crate::{generator::Connection, workload::post};
+use crate::{generator::Line, workload::post};
 
 const TRANSITION: &str = "mutation ($order: ID!, $to: String!) { orderTransition(input: { order: $order, \
     action: \"set_status\", to: $to }) { event { version } errors { code } } }";
@@ -29,7 +29,7 @@ pub struct Movers {
 }
 
 struct Mover {
-    connection: Connection,
+    line: Line,
     token: Arc<str>,
     orders: Vec<OrderId>,
     next: usize,
@@ -37,19 +37,12 @@ struct Mover {
 
 impl Movers {
     /// Shares pending orders out among so many connections.
-    pub async fn open(
-        address: SocketAddr,
-        token: &str,
-        orders: &[OrderId],
-        connections: usize,
-    ) -> Result<Movers> {
-        let mut movers = Vec::new();
-        for n in 0..connections {
+    pub fn new(address: SocketAddr, token: &str, orders: &[OrderId], connections: usize) -> Movers {
+        let mover = |n| {
             let orders = orders.iter().skip(n).step_by(connections).copied().collect();
-            let connection = Connection::open(address).await?;
-            movers.push(Mover { connection, token: token.into(), orders, next: 0 });
-        }
-        Ok(Movers { movers })
+            Mover { line: Line::to(address), token: token.into(), orders, next: 0 }
+        };
+        Movers { movers: (0..connections).map(mover).collect() }
     }
 
     /// Moves one order.
@@ -97,8 +90,9 @@ impl Mover {
         let to = STATUSES[self.next / count % STATUSES.len()];
         self.next += 1;
         let request = post(Some(&self.token), TRANSITION, &json!({ "order": order, "to": to }));
+        let connection = self.line.ready().await?;
         let sent = Instant::now();
-        let answer = self.connection.ask(&request).await?;
+        let answer = connection.ask(&request).await?;
         let answered = Instant::now();
         let read: Value = serde_json::from_slice(answer)?;
         match read["data"]["orderTransition"]["event"]["version"].as_i64() {

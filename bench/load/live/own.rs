@@ -28,7 +28,7 @@ pub async fn measure(site: &Site, options: &Options, count: usize) -> Result<Out
     let own = orders.iter().map(|id| greeting.clone().watching(OWN, &json!({ "ids": [id] }), 1));
     let crowd = Crowd::open(server.address, own.collect()).await?;
     let movers = usize::from(options.movers);
-    let mut movers = Movers::open(server.address, &token(site.company.csr)?, &orders, movers).await?;
+    let mut movers = Movers::new(server.address, &token(site.company.csr)?, &orders, movers);
     let ledger = Ledger { entries: movers.run(Some(RATE), options.length()).await? };
     crowd.hears(ledger.entries.len() as u64, PATIENCE).await;
     let desk = crowd.close();

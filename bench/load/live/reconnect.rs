@@ -5,9 +5,15 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::{Outcome, PATIENCE, change, equal, ledger::Ledger, movable, movers::Movers, table::Row};
+use super::{
+    Outcome, PATIENCE, change, equal,
+    ledger::{Acknowledged, Ledger},
+    movable,
+    movers::Movers,
+    table::Row,
+};
 use crate::{
-    crowd::{Crowd, Desk, Greeting, Said},
+    crowd::{Crowd, Desk, Greeting},
     site::Site,
     workload::token,
 };
@@ -22,7 +28,7 @@ const MOVED: usize = 50;
 pub async fn measure(site: &Site, count: usize) -> Result<Outcome> {
     let (server, orders) = (site.serve(&[]).await?, movable(site, MOVED).await?);
     let witness = Crowd::open(server.address, equal(site, 1)?).await?;
-    let mut movers = Movers::open(server.address, &token(site.company.csr)?, &orders, 1).await?;
+    let mut movers = Movers::new(server.address, &token(site.company.csr)?, &orders, 1);
     let mut ledger = Ledger::default();
     for _ in 0..=MISSED {
         ledger.entries.push(movers.one().await?);
@@ -54,14 +60,9 @@ pub async fn measure(site: &Site, count: usize) -> Result<Outcome> {
 
 /// The cursor of each entry, as a witness heard it.
 fn cursors(ledger: &Ledger, witness: &Desk) -> Result<Vec<String>> {
-    let cursor = |n: usize| {
-        let entry = &ledger.entries[n];
-        let mut changes = witness.texts.iter().filter_map(|text| match &text.said {
-            Said::Changed(change) => Some(change),
-            _ => None,
-        });
-        let found = changes.find(|change| change.order == entry.order && change.version == entry.version);
-        Ok(found.context("the witness has not heard of an event")?.cursor.clone())
+    let cursor = |entry: &Acknowledged| {
+        let (_, change) = witness.telling(&entry.order, entry.version).context("an event was never told")?;
+        Ok(change.cursor.clone())
     };
-    (0..ledger.entries.len()).map(cursor).collect()
+    ledger.entries.iter().map(cursor).collect()
 }

@@ -35,7 +35,7 @@ const CATCHING_UP: Duration = Duration::from_secs(10);
 pub async fn measure(site: &Site, options: &Options, count: usize) -> Result<Outcome> {
     let (server, orders) = (site.serve(&[]).await?, movable(site, MOVED).await?);
     let movers = usize::from(options.movers);
-    let mut movers = Movers::open(server.address, &token(site.company.csr)?, &orders, movers).await?;
+    let mut movers = Movers::new(server.address, &token(site.company.csr)?, &orders, movers);
     let crowd = Crowd::open(server.address, equal(site, count)?).await?;
     let greeting = Greeting::of(&token(site.company.staff)?).watching(EVENTS, &Value::Null, SUBSCRIPTIONS);
     let (mut ledger, length) = (Ledger::default(), options.length());

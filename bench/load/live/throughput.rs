@@ -24,7 +24,7 @@ pub async fn measure(site: &Site, options: &Options, count: usize) -> Result<Out
     let movers = usize::from(options.movers);
     let (server, orders) = (site.serve(&[]).await?, movable(site, MOVED * movers).await?);
     let crowd = Crowd::open(server.address, equal(site, count)?).await?;
-    let mut movers = Movers::open(server.address, &token(site.company.csr)?, &orders, movers).await?;
+    let mut movers = Movers::new(server.address, &token(site.company.csr)?, &orders, movers);
     let (server_cpu, generator_cpu) = (server.cpu()?, own_cpu()?);
     let entries = movers.run(options.rate.map(f64::from), options.length()).await?;
     let mut ledger = Ledger { entries };
