@@ -82,7 +82,7 @@ pub fn enough_files(needed: u64) -> Result<()> {
     match soft.parse::<u64>() {
         Ok(allowed) if allowed < needed => bail!(
             "{needed} open files are needed, {allowed} are allowed: run `ulimit -n {needed}` before, or \
-             measure fewer with --sockets"
+             measure fewer"
         ),
         _ => Ok(()),
     }

@@ -44,9 +44,8 @@ pub fn print(rows: &[Row], tally: Option<&Tally>) {
          **{lost}, {repeated}, {disordered}, {unasked}** | 0, 0, 0, 0 | |"
     );
     if *ended > 0 {
-        println!(
-            "| sockets ended by the server, with so many deliveries to come | {ended}, {cut_off}: {why} | 0 | |"
-        );
+        let what = "sockets ended by the server, with so many deliveries to come";
+        println!("| {what} | {ended}, {cut_off}: {why} | 0 | |");
     }
 }
 

@@ -40,12 +40,14 @@ pub async fn measure(site: &Site, options: &Options, count: usize) -> Result<Out
         On::Sqlite => ("200", "300"),
         On::Postgres => ("350", "500"),
     };
+    let late = |what, since| {
+        Row::of(what, spread(&ledger.delays(&desk, 0, since))).bound("50 / 400 ms", "25 / 250 ms")
+    };
     let rows = vec![
         Row::of(format!("transitions/s acknowledged, {count} subscribers"), format!("**{rate:.0}**"))
             .bound(must, aim),
-        Row::of("p50 / p99 / longest since the request", spread(&ledger.delays(&desk, 0, Since::Sent)))
-            .bound("50 / 400 ms", "25 / 250 ms"),
-        Row::of("the same since its answer", spread(&ledger.delays(&desk, 0, Since::Answered))),
+        late("commit to client, at most: p50 / p99 / longest since the request", Since::Sent),
+        late("commit to client, at least: the same since its answer", Since::Answered),
         Row::of(
             "CPU per delivery, mutations included: server, load generator",
             format!("{:.1}, {:.1} us", cpu.0, cpu.1),
