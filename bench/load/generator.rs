@@ -131,20 +131,49 @@ pub async fn once(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>> {
     Ok(Connection::open(address).await?.ask(request).await?.to_vec())
 }
 
-struct Connection {
+/// A connection that is there when it is needed: a server closes one that rests for long.
+#[derive(Debug)]
+pub struct Line {
+    address: SocketAddr,
+    last: Option<(Connection, Instant)>,
+}
+
+/// A connection that has rested for so long is not used any more.
+const RESTED: Duration = Duration::from_secs(2);
+
+impl Line {
+    /// A line that nobody has used yet.
+    pub fn to(address: SocketAddr) -> Line {
+        Line { address, last: None }
+    }
+
+    /// The connection, a new one if need be.
+    pub async fn ready(&mut self) -> Result<&mut Connection> {
+        let connection = match self.last.take() {
+            Some((connection, used)) if used.elapsed() < RESTED => connection,
+            _ => Connection::open(self.address).await?,
+        };
+        Ok(&mut self.last.insert((connection, Instant::now())).0)
+    }
+}
+
+/// A kept connection.
+#[derive(Debug)]
+pub struct Connection {
     stream: TcpStream,
     read: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Result<Connection> {
+    /// Opens one.
+    pub async fn open(address: SocketAddr) -> Result<Connection> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Connection { stream, read: Vec::with_capacity(16 << 10) })
     }
 
     /// Sends a request and gives the body of its answer.
-    async fn ask(&mut self, request: &[u8]) -> Result<&[u8]> {
+    pub async fn ask(&mut self, request: &[u8]) -> Result<&[u8]> {
         self.stream.write_all(request).await?;
         self.read.clear();
         let mut body = None;

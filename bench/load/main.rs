@@ -1,5 +1,5 @@
 //! The load binary: what a page, an order and a transition cost beside another server, and what the front
-//! door takes: refusals, log-ins, idle sockets.
+//! door takes: refusals, log-ins, idle sockets; and how soon and how surely subscribers hear of an event.
 //! Starts everything it needs on this machine alone, ends by itself, and leaves nothing behind.
 //! It measures; it never decides whether a build is good. `docs/performance.md` says how to read it.
 
@@ -9,8 +9,10 @@ mod bomb;
 mod buffers;
 mod company;
 mod comparison;
+mod crowd;
 mod fill;
 mod generator;
+mod live;
 mod logins;
 mod postgres;
 mod process;
@@ -19,7 +21,6 @@ mod rounds;
 mod site;
 mod sockets;
 mod statements;
-mod watcher;
 mod workload;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -91,12 +92,20 @@ enum Command {
     Logins(logins::Options),
     /// What idle sockets take of the server's memory
     Sockets(sockets::Options),
+    /// How soon, at what price and how surely subscribers hear of what happens
+    Live(live::Options),
     /// Answer by hand-written statements (started by the measurement itself)
     #[command(hide = true)]
     Baseline { url: String },
     /// Answer by the stock integration (started by the measurement itself)
     #[command(hide = true)]
     Bare { url: String },
+    /// Pass on what is posted to every socket (started by the measurement itself)
+    #[command(hide = true)]
+    Relay {
+        #[arg(hide = true)]
+        url: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -107,6 +116,7 @@ fn main() -> ExitCode {
             match command {
                 Some(Command::Baseline { url }) => baseline::serve(&url).await,
                 Some(Command::Bare { url }) => bare::serve(&url).await,
+                Some(Command::Relay { .. }) => live::relay::serve().await,
                 None if plan.buffers => buffers::measure().await,
                 command => measure(&plan, command.as_ref()).await,
             }
@@ -126,11 +136,13 @@ async fn measure(plan: &Plan, command: Option<&Command>) -> Result<()> {
     let both = [On::Postgres, On::Sqlite];
     let databases = if plan.on.is_empty() { &both[..] } else { &plan.on };
     for on in databases {
-        let site = Site::prepare(*on, plan.orders, &ordo).await?;
+        let needed = if let Some(Command::Live(options)) = command { options.orders() } else { 0 };
+        let site = Site::prepare(*on, plan.orders.max(needed), &ordo).await?;
         match command {
             Some(Command::Bomb(options)) => bomb::measure(&site, options).await?,
             Some(Command::Logins(options)) => logins::measure(&site, options, plan.lengths()).await?,
             Some(Command::Sockets(options)) => sockets::measure(&site, options).await?,
+            Some(Command::Live(options)) => live::measure(&site, options).await?,
             _ => comparison::measure(&site, plan).await?,
         }
     }

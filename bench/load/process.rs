@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The kernel counts a process's time in hundredths of a second, on every Linux there is.
 const TICK_MILLIS: f64 = 10.0;
 
+/// A full server waits for connections to its database, and would say so for each.
+const LOG: &str = "warn,sqlx=error";
+
 /// Few people send everything that is measured: their limits must not be what is measured.
 const ROOM: [(&str, &str); 5] = [
     ("ORDO_REQUESTS_PER_MINUTE", "1000000000"),
@@ -49,7 +52,7 @@ impl Server {
         let mut command = Command::new(binary);
         command.arg("serve").env_clear().current_dir(folder);
         command.env("ORDO_LISTEN", address.to_string()).env("DATABASE_URL", url);
-        command.env("ORDO_JWT_SECRET", SECRET).env("ORDO_LOG", "warn").env("ORDO_DEMO", "off");
+        command.env("ORDO_JWT_SECRET", SECRET).env("ORDO_LOG", LOG).env("ORDO_DEMO", "off");
         command.envs(ROOM).envs(settings.iter().copied());
         Server::start(command, address).await
     }
@@ -88,6 +91,11 @@ impl Server {
         let kilobytes: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
         Ok(kilobytes / 1024.0)
     }
+}
+
+/// Milliseconds of CPU of this process.
+pub fn own_cpu() -> Result<f64> {
+    Ok(Stat::of(std::process::id())?.own)
 }
 
 /// Milliseconds of CPU of a PostgreSQL server: of its first process, all that it has seen end, and all that

@@ -1,19 +1,22 @@
 //! What an idle socket takes of the server's memory, and what is left once it is gone.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::{task::JoinSet, time::sleep};
+use serde_json::Value;
+use tokio::time::sleep;
 
-use crate::{process::Server, site::Site, watcher::Watcher, workload::token};
+use crate::{
+    crowd::{Crowd, Greeting},
+    process::Server,
+    site::Site,
+    workload::token,
+};
 
 const WATCH: &str = "subscription { orderEvents { kind cursor orderId } }";
-/// Sockets that are being opened at a time.
-const AT_ONCE: usize = 64;
 /// Opened and closed before anything is counted: what is made once is no socket's.
-const FIRST: u16 = 8;
+pub const FIRST: usize = 8;
 /// What a process opens besides its sockets.
 const OTHER_FILES: u64 = 100;
 
@@ -47,52 +50,31 @@ pub async fn measure(site: &Site, options: &Options) -> Result<()> {
 /// Of a new server in MB: before, with all sockets, after they were closed, and with as many once more. An
 /// allocator that keeps what it has been given is told from a leak by the last.
 async fn memory(site: &Site, subscription: Option<&str>, options: &Options) -> Result<[f64; 4]> {
-    let token = token(site.company.staff)?;
+    let idle = Greeting::of(&token(site.company.staff)?);
+    let greeting = match subscription {
+        Some(query) => idle.watching(query, &Value::Null, 1),
+        None => idle,
+    };
     let server = site.serve(&[]).await?;
-    open(server.address, &token, subscription, FIRST).await?.shutdown().await;
+    drop(Crowd::open(server.address, vec![greeting.clone(); FIRST]).await?);
     sleep(Duration::from_secs(1)).await;
     let before = server.resident()?;
-    let with = with_all(&server, &token, subscription, options).await?;
+    let with = with_all(&server, &greeting, options).await?;
     sleep(Duration::from_secs(options.settle)).await;
     let after = server.resident()?;
-    Ok([before, with, after, with_all(&server, &token, subscription, options).await?])
+    Ok([before, with, after, with_all(&server, &greeting, options).await?])
 }
 
 /// Opens all, waits, reads the memory and closes all.
-async fn with_all(
-    server: &Server,
-    token: &str,
-    subscription: Option<&str>,
-    options: &Options,
-) -> Result<f64> {
-    let mut crowd = open(server.address, token, subscription, options.sockets).await?;
-    tokio::select! {
-        Some(ended) = crowd.join_next() => ended?.context("a socket ended before its time")?,
-        () = sleep(Duration::from_secs(options.settle)) => {}
-    }
-    let resident = server.resident()?;
-    crowd.shutdown().await;
-    Ok(resident)
-}
-
-/// Opens so many; each is a task that lives until its socket is closed.
-async fn open(
-    address: SocketAddr,
-    token: &str,
-    subscription: Option<&str>,
-    count: u16,
-) -> Result<JoinSet<Result<()>>> {
-    let opening = stream::iter(0..count).map(|_| Watcher::open(address, token, subscription));
-    let mut opened = opening.buffer_unordered(AT_ONCE);
-    let mut crowd = JoinSet::new();
-    while let Some(watcher) = opened.try_next().await? {
-        crowd.spawn(watcher.stay());
-    }
-    Ok(crowd)
+async fn with_all(server: &Server, greeting: &Greeting, options: &Options) -> Result<f64> {
+    let crowd = Crowd::open(server.address, vec![greeting.clone(); usize::from(options.sockets)]).await?;
+    sleep(Duration::from_secs(options.settle)).await;
+    crowd.whole()?;
+    server.resident()
 }
 
 /// Both this process and the server, which inherits its limit, have a file for each socket.
-fn enough_files(needed: u64) -> Result<()> {
+pub fn enough_files(needed: u64) -> Result<()> {
     let limits = std::fs::read_to_string("/proc/self/limits")?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     let soft = line.and_then(|line| line.split_whitespace().next()).context("no limit of open files")?;
@@ -100,7 +82,7 @@ fn enough_files(needed: u64) -> Result<()> {
     match soft.parse::<u64>() {
         Ok(allowed) if allowed < needed => bail!(
             "{needed} open files are needed, {allowed} are allowed: run `ulimit -n {needed}` before, or \
-             measure fewer with --sockets"
+             measure fewer"
         ),
         _ => Ok(()),
     }

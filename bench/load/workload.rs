@@ -86,6 +86,11 @@ const DETAIL_ORDERS: &str = "SELECT o.id FROM orders o JOIN organizations p ON p
 const MOVED_ORDERS: &str = "SELECT o.id FROM orders o WHERE o.workflow = 'delivery' AND o.status = 'pending' \
     ORDER BY o.number DESC";
 
+/// Orders that a CSR can move from pending to processing and back.
+pub async fn movable(url: &str, count: usize) -> Result<Vec<OrderId>> {
+    orders(url, MOVED_ORDERS, count).await
+}
+
 async fn orders(url: &str, select: &str, count: usize) -> Result<Vec<OrderId>> {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
@@ -150,7 +155,8 @@ fn get(path: &str) -> Vec<u8> {
     request("GET", path, "", "")
 }
 
-fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
+/// A request as it travels.
+pub fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{headers}content-length: {length}\r\n\r\n{body}")
         .into_bytes()
