@@ -9,6 +9,7 @@ mod authz;
 mod backup;
 mod cli;
 mod events;
+mod fault;
 mod fuzz;
 mod hangup;
 mod harness;
