@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 /// Whether every promise was kept.
 async fn go_on(arguments: &Arguments) -> Result<bool> {
     let mut ground = Ground::new(arguments.ordo.clone().map_or_else(beside, Ok)?)?;
-    let scale = if arguments.short { Scale::short() } else { Scale::long() };
+    let scale = if arguments.short { Scale::short() } else { long() };
     let faults = if arguments.only.is_empty() { &Fault::ALL[..] } else { &arguments.only };
     let begun = Instant::now();
     let mut good = true;
@@ -75,6 +75,12 @@ async fn go_on(arguments: &Arguments) -> Result<bool> {
             return Ok(good);
         }
     }
+}
+
+/// A minute or so each, alone on the machine.
+fn long() -> Scale {
+    let (stall, late) = (Duration::from_secs(60), Duration::from_millis(250));
+    Scale { rounds: 10, writes: 1_000, crowd: 2_000, stall, late }
 }
 
 /// `target/release/ordo` for `target/release/examples/fault`.

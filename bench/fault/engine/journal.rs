@@ -80,7 +80,7 @@ fn keep(
             counted.send_replace(entries.len());
         }
         for (_, done) in batch {
-            let told = written.as_ref().map(|()| ()).map_err(|error| error.kind().into());
+            let told = written.as_ref().copied().map_err(|error| error.kind().into());
             // Nobody waits for a write that was given up.
             let _ = done.send(told);
         }

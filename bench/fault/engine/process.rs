@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::super::keeper;
+use super::{super::keeper, client::http};
 
 /// Signs the tokens of the servers here, which listen on the loopback address alone, over made-up data.
 pub const SECRET: &str = "a secret of the fault suite and of nothing else";
@@ -158,50 +158,58 @@ pub fn search_path() -> String {
 
 /// A NATS server that can be stopped and started again on its port.
 pub struct Nats {
-    port: u16,
+    /// For clients, and for whoever asks how it goes.
+    ports: [u16; 2],
     child: Child,
 }
 
 impl Nats {
-    /// Starts one on a free port, at least a moment ago.
+    /// Starts one on free ports, at least a moment ago.
     pub async fn start() -> Result<Nats> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        Nats::on(port).await
+        let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let (clients, questions) = (free()?, free()?);
+        let ports = [clients.local_addr()?.port(), questions.local_addr()?.port()];
+        drop((clients, questions));
+        Nats::on(ports).await
     }
 
     /// Stops it, and starts it again after some work.
     pub async fn restart(self, meanwhile: impl Future<Output = Result<()>>) -> Result<Nats> {
-        let port = self.port;
+        let ports = self.ports;
         drop(self);
         meanwhile.await?;
-        Nats::on(port).await
+        Nats::on(ports).await
     }
 
-    async fn on(port: u16) -> Result<Nats> {
+    async fn on(ports: [u16; 2]) -> Result<Nats> {
+        let [clients, questions] = ports.map(|port| port.to_string());
         let mut command = Command::new("nats-server");
-        command.env("PATH", search_path()).args(["-a", "127.0.0.1", "-p", &port.to_string()]);
+        command.env("PATH", search_path()).args(["-a", "127.0.0.1", "-p", &clients, "-m", &questions]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().context(
             "NATS' server is missing: install it with `apt-get install nats-server`, or run ./test, which does",
         )?;
-        let nats = Nats { port, child };
+        let nats = Nats { ports, child };
         let begun = Instant::now();
-        while tokio::net::TcpStream::connect(nats.address()).await.is_err() {
+        while nats.connections().await.is_err() {
             if begun.elapsed() > PATIENCE {
-                bail!("nats-server does not listen on {}", nats.address());
+                bail!("nats-server does not listen on {ports:?}");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(nats)
     }
 
-    fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+    /// How many clients are connected.
+    pub async fn connections(&self) -> Result<u64> {
+        let url = format!("http://127.0.0.1:{}/varz", self.ports[1]);
+        let told: serde_json::Value = http()?.get(url).send().await?.json().await?;
+        told["connections"].as_u64().context("NATS does not say how many are connected")
     }
 
     /// What `NATS_URL` is to be.
     pub fn url(&self) -> String {
-        format!("nats://{}", self.address())
+        format!("nats://127.0.0.1:{}", self.ports[0])
     }
 }
 

@@ -47,6 +47,7 @@ pub struct Proxy {
 struct Counts {
     answers: AtomicUsize,
     lost: AtomicUsize,
+    muted: AtomicUsize,
 }
 
 impl Proxy {
@@ -63,6 +64,11 @@ impl Proxy {
     /// From now on.
     pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+
+    /// How often a connection has fallen silent.
+    pub fn muted(&self) -> usize {
+        self.counts.muted.load(Ordering::SeqCst)
     }
 
     /// How many answers never arrived.
@@ -113,6 +119,7 @@ impl Connection {
         let (mut asked, mut answered) = (vec![0; 16 << 10], vec![0; 16 << 10]);
         loop {
             while self.listens && *self.mode.borrow_and_update() == Mode::MuteListeners {
+                self.counts.muted.fetch_add(1, Ordering::SeqCst);
                 if self.mode.changed().await.is_err() {
                     return;
                 }
@@ -141,7 +148,7 @@ impl Connection {
     /// Whether this answer never arrives.
     fn loses(&self) -> bool {
         let Mode::LoseAnswers(every) = *self.mode.borrow() else { return false };
-        let lost = self.counts.answers.fetch_add(1, Ordering::SeqCst) % every == 0;
+        let lost = self.counts.answers.fetch_add(1, Ordering::SeqCst).is_multiple_of(every);
         self.counts.lost.fetch_add(usize::from(lost), Ordering::SeqCst);
         lost
     }

@@ -25,8 +25,10 @@ use super::{
     client::{Doors, Login, http},
 };
 
-const LISTEN: &str = "subscription($after: String) { orderEvents(after: $after) \
-    { kind cursor orderId order { id version status { code } } event { id version kind } } }";
+const LISTEN: &str = "subscription($after: String) { orderEvents(after: $after) { kind cursor orderId \
+    order { id version status { code } } event { id version kind } MORE } }";
+/// How often a narrow socket asks for the order once more: it shall not take long until nothing fits any more.
+const COPIES: usize = 25;
 /// How long a server may take to say what it must say at once. Later silence is no fault: pings are.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Before coming back.
@@ -198,7 +200,10 @@ impl Session {
     }
 
     fn payload(&self) -> Value {
-        json!({ "query": LISTEN, "variables": { "after": self.ear.cursor() } })
+        let copies = if self.transport == Transport::NarrowSocket { COPIES } else { 0 };
+        let more: String =
+            (0..copies).map(|n| format!("o{n}: order {{ id version status {{ code }} }} ")).collect();
+        json!({ "query": LISTEN.replace("MORE", &more), "variables": { "after": self.ear.cursor() } })
     }
 
     /// Returns only with the reason why it ended.

@@ -23,10 +23,9 @@ pub enum On {
     Postgres,
 }
 
-/// What all sites share: the program, and a filled database to copy.
+/// What all sites share: the program, and PostgreSQL with a filled database to copy.
 pub struct Ground {
     binary: PathBuf,
-    folder: TempDir,
     cluster: Option<Arc<Cluster>>,
     made: u32,
 }
@@ -37,7 +36,7 @@ impl Ground {
         if !binary.is_file() {
             bail!("there is no server at {}: build it, or name one with --ordo", binary.display());
         }
-        Ok(Ground { binary, folder: tempfile::tempdir()?, cluster: None, made: 0 })
+        Ok(Ground { binary, cluster: None, made: 0 })
     }
 
     /// A site; no instance runs yet.
@@ -45,8 +44,8 @@ impl Ground {
         self.made += 1;
         let folder = tempfile::tempdir()?;
         let (database, url) = match on {
-            On::Postgres => self.postgres().await?,
-            On::Sqlite => self.sqlite(folder.path())?,
+            On::Postgres => self.postgres(folder.path()).await?,
+            On::Sqlite => (None, self.sqlite(folder.path())?),
         };
         let table = Table::open(&url).await?;
         let cast = Cast::read(&table).await?;
@@ -54,13 +53,13 @@ impl Ground {
         Ok(Site { binary, folder, database, url, table, cast, doors, instances: Vec::new() })
     }
 
-    async fn postgres(&mut self) -> Result<(Option<Database>, String)> {
+    async fn postgres(&mut self, folder: &Path) -> Result<(Option<Database>, String)> {
         let cluster = match &self.cluster {
             Some(cluster) => cluster.clone(),
             None => {
                 let cluster = Arc::new(Cluster::start()?);
                 Database { cluster: cluster.clone(), name: "seed".to_owned() }.create("").await?;
-                fill(&self.binary, &cluster.url("seed"), self.folder.path())?;
+                fill(&self.binary, &cluster.url("seed"), folder)?;
                 self.cluster.insert(cluster).clone()
             }
         };
@@ -69,14 +68,10 @@ impl Ground {
         Ok((Some(database), url))
     }
 
-    fn sqlite(&self, folder: &Path) -> Result<(Option<Database>, String)> {
-        let seed = self.folder.path().join("seed.db");
-        if !seed.is_file() {
-            fill(&self.binary, &sqlite(&seed), self.folder.path())?;
-        }
-        let file = folder.join("ordo.db");
-        std::fs::copy(seed, &file)?;
-        Ok((None, sqlite(&file)))
+    fn sqlite(&self, folder: &Path) -> Result<String> {
+        let url = sqlite(&folder.join("ordo.db"));
+        fill(&self.binary, &url, folder)?;
+        Ok(url)
     }
 }
 

@@ -42,34 +42,38 @@ pub async fn sqlite_kill(site: &mut Site, scale: &Scale) -> Outcome {
 pub async fn sqlite_copies(site: &mut Site, scale: &Scale) -> Outcome {
     site.serve(1, &[]).await?;
     let load = Load::begin(site, Shape::usual()).await?;
-    let mut copies = Vec::new();
-    for n in 0..scale.rounds * COPIES {
+    let (copies, mut logs) = (scale.rounds * COPIES, 0);
+    for n in 0..copies {
         load.progress(scale.writes / 4).await?;
         let before = load.journal.entries();
         signal(site.pid(0)?, "STOP")?;
-        let copied = copy(site.folder.path(), n);
+        let copied = copy(site.folder.path());
         signal(site.pid(0)?, "CONT")?;
-        copies.push((copied?, before));
+        let (file, log) = copied?;
+        logs += usize::from(log > 0);
+        replay(&file, &before, load.base()).await?;
         // So that not all of them begin at the same point of a write.
         sleep(Duration::from_millis(n as u64 % 7)).await;
     }
-    let base = load.base();
-    let finished = load.finish().await?;
-    let mut log = 0;
-    for (file, before) in &copies {
-        replay(file, before, base).await?;
-        log += usize::from(std::fs::metadata(file.with_extension("db-wal")).is_ok_and(|wal| wal.len() > 0));
+    if logs == 0 {
+        bail!("no copy had a log beside it, so none had anything to replay");
     }
-    Ok((finished.verdict, format!("{} copies were whole, {log} of them with a log", copies.len())))
+    let finished = load.finish().await?;
+    Ok((finished.verdict, format!("{copies} copies were whole, {logs} of them with a log to replay")))
 }
 
-fn copy(folder: &Path, n: usize) -> Result<PathBuf> {
-    let file = folder.join(format!("copy{n}.db"));
-    std::fs::copy(folder.join("ordo.db"), &file)?;
-    if folder.join("ordo.db-wal").is_file() {
-        std::fs::copy(folder.join("ordo.db-wal"), file.with_extension("db-wal"))?;
+/// Copies both; where to, and how long the log is.
+fn copy(folder: &Path) -> Result<(PathBuf, u64)> {
+    let file = folder.join("copy.db");
+    for old in ["copy.db", "copy.db-wal", "copy.db-shm"].map(|name| folder.join(name)) {
+        if old.is_file() {
+            std::fs::remove_file(old)?;
+        }
     }
-    Ok(file)
+    std::fs::copy(folder.join("ordo.db"), &file)?;
+    let log = folder.join("ordo.db-wal");
+    let length = if log.is_file() { std::fs::copy(log, folder.join("copy.db-wal"))? } else { 0 };
+    Ok((file, length))
 }
 
 async fn replay(file: &Path, before: &[Entry], base: i64) -> Result<()> {
