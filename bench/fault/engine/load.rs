@@ -270,6 +270,13 @@ pub struct Finished {
 }
 
 impl Finished {
+    /// The check's sum, what the fault has to say, and for how long nobody could write.
+    pub fn report(&self, note: &str) -> (Verdict, String) {
+        let gaps = self.entries.windows(2).map(|pair| pair[1].at.saturating_duration_since(pair[0].at));
+        let pause = gaps.max().unwrap_or_default();
+        (self.verdict, format!("{note}; longest pause of all writes {pause:.1?}"))
+    }
+
     /// What was acknowledged within this time reached the first listener so late, nearly all of it.
     pub fn p99(&self, within: &Range<Instant>) -> Result<Duration> {
         let heard = self.heard.first().context("nobody listened")?;

@@ -54,7 +54,7 @@ pub async fn broken_reader(site: &mut Site, scale: &Scale) -> Outcome {
     }
     let note =
         format!("a reader by `id > last` was found out: {} of {} lost", found.lost, finished.log.len());
-    Ok((finished.verdict, note))
+    Ok(finished.report(&note))
 }
 
 async fn read_by_id(table: Table, mut last: i64, stopped: watch::Receiver<bool>) -> Result<Vec<EventId>> {
@@ -94,7 +94,7 @@ pub async fn lost_answers(site: &mut Site, scale: &Scale) -> Outcome {
     if lost == 0 || placed == 0 {
         bail!("{lost} answers were lost and {placed} orders were placed meanwhile: nothing was tried");
     }
-    Ok((finished.verdict, format!("{lost} answers lost, {placed} orders placed")))
+    Ok(finished.report(&format!("{lost} answers lost, {placed} orders placed")))
 }
 
 /// A crowd of readers is cut off at once, because its instance is killed.
@@ -116,7 +116,7 @@ pub async fn crowd(site: &mut Site, scale: &Scale) -> Outcome {
     }
     let took = cut.elapsed();
     let finished = load.finish().await?;
-    Ok((finished.verdict, format!("{} readers were back after {took:.1?}", scale.crowd)))
+    Ok(finished.report(&format!("{} readers were back after {took:.1?}", scale.crowd)))
 }
 
 /// A reader stops reading. Nobody else is kept waiting, and it gets everything once it reads again.
@@ -138,7 +138,7 @@ pub async fn stall(site: &mut Site, scale: &Scale) -> Outcome {
         bail!("one reader did not read, and all others' events came after {p99:?} (p99)");
     }
     let ends = finished.heard.last().map_or(0, |heard| heard.ends);
-    Ok((finished.verdict, format!("{missed} messages behind, ended {ends} times; p99 of others {p99:.0?}")))
+    Ok(finished.report(&format!("{missed} messages behind, ended {ends} times; p99 of others {p99:.0?}")))
 }
 
 /// 64 writers on eight orders, and an instance is killed meanwhile.
@@ -151,5 +151,5 @@ pub async fn contention(site: &mut Site, scale: &Scale) -> Outcome {
     load.progress(scale.writes).await?;
     site.start(1).await?;
     load.progress(scale.writes).await?;
-    Ok((load.finish().await?.verdict, "64 writers on 8 orders".to_owned()))
+    Ok(load.finish().await?.report("64 writers on 8 orders"))
 }

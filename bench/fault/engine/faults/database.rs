@@ -48,7 +48,7 @@ pub async fn late_commit(site: &mut Site, scale: &Scale) -> Outcome {
     if p99 > scale.late {
         bail!("somebody was {LATE:?} late, and all others' events came after {p99:?} (p99)");
     }
-    Ok((finished.verdict, format!("p99 of all others {p99:.0?}")))
+    Ok(finished.report(&format!("p99 of all others {p99:.0?}")))
 }
 
 /// PostgreSQL crashes and recovers.
@@ -65,7 +65,7 @@ pub async fn restart_postgres(site: &mut Site, scale: &Scale) -> Outcome {
     }
     load.progress(scale.writes).await?;
     let note = format!("{} crashes; writes went on {healed:.1?} after the recovery", scale.rounds);
-    Ok((load.finish().await?.verdict, note))
+    Ok(load.finish().await?.report(&note))
 }
 
 /// All connections of all instances are ended by PostgreSQL.
@@ -78,7 +78,7 @@ pub async fn terminate(site: &mut Site, scale: &Scale) -> Outcome {
         ended += site.table.all(TERMINATE, Vec::new()).await?.len();
     }
     load.progress(scale.writes).await?;
-    Ok((load.finish().await?.verdict, format!("{ended} connections ended")))
+    Ok(load.finish().await?.report(&format!("{ended} connections ended")))
 }
 
 /// The connection on which an instance waits for the bell falls silent: no end, no error, no bell.
@@ -104,7 +104,7 @@ pub async fn silent_listener(site: &mut Site, scale: &Scale) -> Outcome {
         bail!("no connection has listened, so none fell silent");
     }
     let p99 = finished.p99(&within)?;
-    Ok((finished.verdict, format!("{muted} connections fell silent; p99 {p99:.0?}")))
+    Ok(finished.report(&format!("{muted} connections fell silent; p99 {p99:.0?}")))
 }
 
 /// NATS stops, and starts again.
@@ -122,7 +122,7 @@ pub async fn nats(site: &mut Site, scale: &Scale) -> Outcome {
     if BELL && connected == 0 {
         bail!("no instance was connected to NATS, so none has lost it");
     }
-    Ok((load.finish().await?.verdict, format!("{connected} connections ended in {} stops", scale.rounds)))
+    Ok(load.finish().await?.report(&format!("{connected} connections ended in {} stops", scale.rounds)))
 }
 
 /// A backup is brought back: cursors beyond it are refused, also once the log is as long again, and those
@@ -159,7 +159,7 @@ pub async fn restore(site: &mut Site, scale: &Scale) -> Outcome {
     if verdict.lost + verdict.invented + verdict.out_of_order > 0 {
         bail!("a cursor from before the backup: {verdict}");
     }
-    Ok((finished.verdict, format!("{} resumed behind the backup", log.len())))
+    Ok(finished.report(&format!("{} resumed behind the backup", log.len())))
 }
 
 /// Restores a backup into a database of its own and moves there.

@@ -36,7 +36,7 @@ pub async fn kill(site: &mut Site, scale: &Scale) -> Outcome {
     }
     load.progress(scale.writes).await?;
     let finished = load.finish().await?;
-    Ok((finished.verdict, format!("{} instances killed", scale.rounds)))
+    Ok(finished.report(&format!("{} instances killed", scale.rounds)))
 }
 
 /// SIGKILL for the instance that stamps, when it has stamped and not yet committed.
@@ -54,7 +54,7 @@ pub async fn kill_stamper(site: &mut Site, scale: &Scale) -> Outcome {
         site.start(stamper).await?;
     }
     let finished = load.finish().await?;
-    Ok((finished.verdict, format!("{} stampers killed before their commit", scale.rounds)))
+    Ok(finished.report(&format!("{} stampers killed before their commit", scale.rounds)))
 }
 
 /// The instance that is held between stamp and commit.

@@ -35,7 +35,7 @@ pub async fn expiry(site: &mut Site, scale: &Scale) -> Outcome {
     if ends.iter().any(|ends| *ends < scale.rounds) {
         bail!("tokens live for {LIFE:?}, but streams ended this often: {ends:?}");
     }
-    Ok((finished.verdict, format!("streams ended {} times", ends.iter().sum::<usize>())))
+    Ok(finished.report(&format!("streams ended {} times", ends.iter().sum::<usize>())))
 }
 
 /// A provider's membership is taken away: it gets what was told before, and nothing that comes after.
@@ -57,7 +57,7 @@ pub async fn role_removed(site: &mut Site, scale: &Scale) -> Outcome {
     load.progress(scale.writes).await?;
     let finished = load.finish().await?;
     let after = finished.log.iter().filter(|row| row.seq > over).count();
-    Ok((finished.verdict, format!("{after} events later, the provider was told of none")))
+    Ok(finished.report(&format!("{after} events later, the provider was told of none")))
 }
 
 /// Orders go from hand to hand and back; each reader is told of what it has, also after an instance is killed.
@@ -71,5 +71,5 @@ pub async fn hand_over(site: &mut Site, scale: &Scale) -> Outcome {
         load.progress(scale.writes).await?;
         site.start(round % 2).await?;
     }
-    Ok((load.finish().await?.verdict, "to a representative, to an agent, and back".to_owned()))
+    Ok(load.finish().await?.report("to a representative, to an agent, and back"))
 }

@@ -34,7 +34,7 @@ pub async fn sqlite_kill(site: &mut Site, scale: &Scale) -> Outcome {
         site.start(0).await?;
     }
     load.progress(scale.writes).await?;
-    Ok((load.finish().await?.verdict, format!("killed {} times", scale.rounds)))
+    Ok(load.finish().await?.report(&format!("killed {} times", scale.rounds)))
 }
 
 /// The file and its log as a power cut would leave them, at any moment: the server is halted, even in
@@ -59,7 +59,7 @@ pub async fn sqlite_copies(site: &mut Site, scale: &Scale) -> Outcome {
         bail!("no copy had a log beside it, so none had anything to replay");
     }
     let finished = load.finish().await?;
-    Ok((finished.verdict, format!("{copies} copies were whole, {logs} of them with a log to replay")))
+    Ok(finished.report(&format!("{copies} copies were whole, {logs} of them with a log to replay")))
 }
 
 /// Copies both; where to, and how long the log is.
