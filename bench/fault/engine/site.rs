@@ -64,7 +64,7 @@ impl Ground {
             }
         };
         let database = Database { cluster, name: format!("site{}", self.made) };
-        let url = database.create(" TEMPLATE seed STRATEGY FILE_COPY").await?;
+        let url = database.create(" TEMPLATE seed").await?;
         Ok((Some(database), url))
     }
 
