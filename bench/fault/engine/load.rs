@@ -158,7 +158,9 @@ pub struct Load {
     pub journal: Journal,
     pub listeners: Vec<Listener>,
     spare: Option<OrderId>,
-    writers: JoinSet<Result<()>>,
+    writers: JoinSet<()>,
+    /// What a writer could not go on after.
+    failure: watch::Sender<Option<String>>,
     stop: watch::Sender<bool>,
     base: i64,
 }
@@ -171,9 +173,9 @@ impl Load {
         settled(&table).await?;
         let (base, _) = table.head().await?;
         let (listeners, writers) = (Vec::new(), JoinSet::new());
-        let (stop, life) = (watch::Sender::new(false), shape.life);
+        let (stop, failure, life) = (watch::Sender::new(false), watch::Sender::new(None), shape.life);
         let mut load =
-            Load { table, cast, doors, life, journal, listeners, spare: None, writers, stop, base };
+            Load { table, cast, doors, life, journal, listeners, spare: None, writers, failure, stop, base };
         load.listen(USUAL.into_iter().chain(shape.besides.iter().copied())).await?;
         load.write(shape).await?;
         Ok(load)
@@ -208,7 +210,12 @@ impl Load {
         let writers: Vec<Writer> = (0..shape.writers).map(writer).collect::<Result<_>>()?;
         for writer in writers {
             let (cast, stop, shared) = (self.cast, self.stop.subscribe(), shared.clone());
-            self.writers.spawn(work(writer, shape.work, cast, shape.orders, shared, stop));
+            let failure = self.failure.clone();
+            self.writers.spawn(async move {
+                if let Err(error) = work(writer, shape.work, cast, shape.orders, shared, stop).await {
+                    failure.send_replace(Some(format!("{error:#}")));
+                }
+            });
         }
         Ok(())
     }
@@ -227,16 +234,26 @@ impl Load {
     pub async fn progress(&self, writes: usize) -> Result<()> {
         let mut count = self.journal.count();
         let wanted = *count.borrow() + writes;
-        timeout(PATIENCE, count.wait_for(|count| *count >= wanted)).await.context("nothing is written")??;
-        Ok(())
+        let mut failure = self.failure.subscribe();
+        tokio::select! {
+            written = timeout(PATIENCE, count.wait_for(|count| *count >= wanted)) => {
+                written.context("nothing is written")??;
+                Ok(())
+            }
+            failed = failure.wait_for(Option::is_some) => {
+                let failed = failed?;
+                failing(&failed)
+            }
+        }
     }
 
     /// Stops the writers, waits until everybody has heard everything, and joins it all.
     pub async fn finish(mut self) -> Result<Finished> {
         self.stop.send_replace(true);
         while let Some(ended) = self.writers.join_next().await {
-            ended??;
+            ended?;
         }
+        failing(&self.failure.borrow())?;
         settled(&self.table).await?;
         let log = self.table.log(self.base).await?;
         let due: Vec<Vec<Due>> =
@@ -288,6 +305,13 @@ impl Finished {
         delays.sort_unstable();
         let place = (delays.len() * 99).div_ceil(100).saturating_sub(1);
         delays.get(place).copied().context("nothing was acknowledged within that time")
+    }
+}
+
+fn failing(failure: &Option<String>) -> Result<()> {
+    match failure {
+        Some(failure) => bail!("a writer cannot go on: {failure}"),
+        None => Ok(()),
     }
 }
 
