@@ -10,6 +10,7 @@ mod backup;
 mod cli;
 mod counts;
 mod events;
+mod fault;
 mod fuzz;
 mod groups;
 mod hangup;

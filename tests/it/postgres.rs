@@ -2,7 +2,7 @@
 //! Starts on first use, listens on a Unix socket alone, and writes nothing safely to disk: fast, not durable.
 //! Never skips: where PostgreSQL cannot be had, the test fails and says what to install.
 
-mod keeper;
+pub mod keeper;
 
 use std::{path::PathBuf, process::Child, sync::OnceLock};
 
