@@ -81,8 +81,9 @@ impl App {
         let definitions: Result<Vec<_>> =
             stored.iter().map(|stored| workflow::parse(&stored.definition).map_err(faulty)).collect();
         let keys = Keys::derive(secret);
-        if store.stamps_late() {
-            store::bell::identify(&store, Builder::from_random_bytes(half(world.seed())).into_uuid()).await?;
+        if store.stamps_late() && store::bell::database(&store).await?.is_none() {
+            let fresh = Builder::from_random_bytes(half(world.seed())).into_uuid();
+            store::bell::identify(&store, fresh, world.now()).await?;
         }
         let feed = Arc::new(Feed::open(store.clone()).await?);
         let (book, hashing) = (Arc::new(Book::new(definitions?)), Hashing::default());
