@@ -117,8 +117,9 @@ impl App {
             store::workflow::ship(&store, shipped, mint.id(), mint.now()).await?;
         }
         let keys = Keys::derive(secret);
-        if store.stamps_late() {
-            store::bell::identify(&store, Builder::from_random_bytes(half(world.seed())).into_uuid()).await?;
+        if store.stamps_late() && store::bell::database(&store).await?.is_none() {
+            let fresh = Builder::from_random_bytes(half(world.seed())).into_uuid();
+            store::bell::identify(&store, fresh, world.now()).await?;
         }
         let feed = Arc::new(Feed::open(store.clone()).await?);
         let book = Workflows(Arc::new(ArcSwap::from_pointee(read_book(&store).await?)));

@@ -24,7 +24,7 @@ pub(super) fn respond(
     mut stopping: watch::Receiver<bool>,
 ) -> Response {
     // A query or a mutation ends by itself, and its client waits for the answer.
-    let ends = answers.size_hint().1.is_some();
+    let ends = answers.size_hint() == (1, Some(1));
     let stop = async move {
         if ends || stopping.wait_for(|stopping| *stopping).await.is_err() {
             // Nobody is there who could stop it.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sea_orm::sqlx::{
     self, Postgres,
     pool::PoolOptions,
@@ -19,20 +20,17 @@ const KEY: &str = "database_id";
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Gives the database an id, unless it has one. A copy of the database has the same: then two wake each
+/// Gives the database this id, unless it got one meanwhile. A copy of the database has the same: then two wake each
 /// other for nothing, which costs a read and harms nobody.
 ///
 /// # Errors
 /// The database's.
-pub async fn identify(store: &Store, fresh: Uuid) -> Result<()> {
-    if database(store).await?.is_some() {
-        return Ok(());
-    }
+pub async fn identify(store: &Store, fresh: Uuid, now: DateTime<Utc>) -> Result<()> {
     store
         .write(async move |tx| {
             let mut sql = Sql::new(tx.db(), "INSERT INTO settings (key, value, updated_at) VALUES (");
             sql.bind(KEY).push(",").bind(serde_json::Value::from(fresh.to_string()));
-            sql.push(", CURRENT_TIMESTAMP) ON CONFLICT (key) DO NOTHING");
+            sql.push(",").bind(now).push(") ON CONFLICT (key) DO NOTHING");
             sql.run(tx.db()).await
         })
         .await

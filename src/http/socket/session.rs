@@ -51,9 +51,9 @@ struct Running {
 }
 
 impl Running {
-    /// Whether it ends by itself: a query or a mutation. Streams without end do not say how long they are.
+    /// Whether it will say one thing and end: a query or a mutation. Subscriptions do not say how long they are.
     fn answers_once(&self) -> bool {
-        self.outputs.size_hint().1.is_some()
+        self.outputs.size_hint() == (1, Some(1))
     }
 }
 
@@ -167,13 +167,15 @@ impl<H: Host> Conversation<H> {
             self.owing = !self.running.is_empty();
         }
         for _ in 0..TURNS {
+            let moved = match self.turn(cx, timer.as_mut()) {
+                Ok(moved) => moved,
+                Err(end) => return Poll::Ready(end),
+            };
             if self.stopping && !self.owes() {
                 return Poll::Ready(self.happened(Event::Stopping).err().unwrap_or(End::Dead));
             }
-            match self.turn(cx, timer.as_mut()) {
-                Ok(true) => {}
-                Ok(false) => return Poll::Pending,
-                Err(end) => return Poll::Ready(end),
+            if !moved {
+                return Poll::Pending;
             }
         }
         cx.waker().wake_by_ref();
