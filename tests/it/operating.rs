@@ -60,6 +60,8 @@ async fn the_probes_tell_a_process_that_lives_from_one_that_can_work() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_feed_that_nobody_runs_is_silent_and_falls_behind() {
     let app = App::start().await;
+    // What founded the company has its positions.
+    app.inner.feed.now().await;
     let feed = Arc::new(Feed::open(app.inner.store.clone()).await.unwrap());
     assert!(feed.was_read_within(Duration::from_secs(3_600)), "it has just begun");
     assert!(!feed.was_read_within(Duration::ZERO));
