@@ -35,6 +35,7 @@ pub enum Fault {
     RestartPostgres,
     Terminate,
     SilentListener,
+    SilentDatabase,
     Nats,
     LostAnswers,
     Crowd,
@@ -50,7 +51,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 18] = [
+    pub const ALL: [Fault; 19] = [
         Fault::BrokenReader,
         Fault::Kill,
         Fault::KillStamper,
@@ -58,6 +59,7 @@ impl Fault {
         Fault::RestartPostgres,
         Fault::Terminate,
         Fault::SilentListener,
+        Fault::SilentDatabase,
         Fault::Nats,
         Fault::LostAnswers,
         Fault::Crowd,
@@ -81,6 +83,7 @@ impl Fault {
             Fault::RestartPostgres => "restart-postgres",
             Fault::Terminate => "terminate",
             Fault::SilentListener => "silent-listener",
+            Fault::SilentDatabase => "silent-database",
             Fault::Nats => "nats",
             Fault::LostAnswers => "lost-answers",
             Fault::Crowd => "crowd",
@@ -127,6 +130,7 @@ impl Fault {
             Fault::RestartPostgres => restart_postgres(site, scale).await,
             Fault::Terminate => terminate(site, scale).await,
             Fault::SilentListener => silent_listener(site, scale).await,
+            Fault::SilentDatabase => silent_database(site, scale).await,
             Fault::Nats => nats(site, scale).await,
             Fault::LostAnswers => lost_answers(site, scale).await,
             Fault::Crowd => crowd(site, scale).await,

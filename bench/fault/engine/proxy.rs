@@ -31,6 +31,8 @@ pub enum Mode {
     Forward,
     /// Keeps connections that have said LISTEN open and passes nothing on: their peers never learn of it.
     MuteListeners,
+    /// The same with all connections that there are; later ones are served.
+    MutePresent,
     /// Cuts a connection once the server has begun every so many-th answer, and passes nothing of it on.
     LoseAnswers(usize),
 }
@@ -92,11 +94,11 @@ async fn serve(listener: TcpListener, upstream: Upstream, mode: watch::Receiver<
             // What is refused behind the proxy is cut before it.
             match upstream {
                 Upstream::Tcp(address) => match TcpStream::connect(address).await {
-                    Ok(server) => Connection { mode, counts, listens: false }.run(client, server).await,
+                    Ok(server) => Connection::new(mode, counts).run(client, server).await,
                     Err(_) => drop(client),
                 },
                 Upstream::Unix(path) => match UnixStream::connect(path).await {
-                    Ok(server) => Connection { mode, counts, listens: false }.run(client, server).await,
+                    Ok(server) => Connection::new(mode, counts).run(client, server).await,
                     Err(_) => drop(client),
                 },
             }
@@ -109,16 +111,32 @@ struct Connection {
     counts: Arc<Counts>,
     /// It has said LISTEN.
     listens: bool,
+    /// It came when others had to be silent.
+    late: bool,
 }
 
 impl Connection {
+    fn new(mode: watch::Receiver<Mode>, counts: Arc<Counts>) -> Connection {
+        let late = *mode.borrow() == Mode::MutePresent;
+        Connection { mode, counts, listens: false, late }
+    }
+
+    /// Whether nothing is passed on for now.
+    fn is_mute(&mut self) -> bool {
+        match *self.mode.borrow_and_update() {
+            Mode::MuteListeners => self.listens,
+            Mode::MutePresent => !self.late,
+            Mode::Forward | Mode::LoseAnswers(_) => false,
+        }
+    }
+
     /// Passes on until either side has ended.
     async fn run(mut self, client: TcpStream, server: impl AsyncRead + AsyncWrite + Unpin) {
         let (mut from_client, mut to_client) = client.into_split();
         let (mut from_server, mut to_server) = tokio::io::split(server);
         let (mut asked, mut answered) = (vec![0; 16 << 10], vec![0; 16 << 10]);
         loop {
-            while self.listens && *self.mode.borrow_and_update() == Mode::MuteListeners {
+            while self.is_mute() {
                 self.counts.muted.fetch_add(1, Ordering::SeqCst);
                 if self.mode.changed().await.is_err() {
                     return;

@@ -53,6 +53,7 @@ faults! {
     RestartPostgres: a_crash_of_postgresql_loses_nothing,
     Terminate: connections_that_postgresql_ends_lose_nothing,
     SilentListener: a_bell_that_falls_silent_loses_nothing,
+    SilentDatabase: connections_to_postgresql_that_fall_silent_stop_no_stream_for_good,
     Nats: nats_may_stop_and_come_back,
     LostAnswers: lost_answers_are_asked_for_again_and_nothing_is_done_twice,
     Crowd: a_crowd_that_is_cut_off_at_once_is_back_soon,

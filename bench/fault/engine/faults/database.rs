@@ -107,6 +107,22 @@ pub async fn silent_listener(site: &mut Site, scale: &Scale) -> Outcome {
     Ok(finished.report(&format!("{muted} connections fell silent; p99 {p99:.0?}")))
 }
 
+/// All connections of an instance to its database fall silent at once, as when a firewall forgets them. New ones
+/// work: its streams go on without a restart, and its clients' writes elsewhere meanwhile.
+pub async fn silent_database(site: &mut Site, scale: &Scale) -> Outcome {
+    let database = site.postgres()?;
+    let proxy = Proxy::to(Upstream::Unix(database.cluster.socket())).await?;
+    let url = format!("postgres://postgres@{}/{}?sslmode=disable", proxy.address, database.name);
+    site.serve_on(url, &[]).await?;
+    site.serve(1, &[]).await?;
+    let load = Load::begin(site, Shape::usual()).await?;
+    load.progress(scale.writes).await?;
+    proxy.set(Mode::MutePresent);
+    load.progress(scale.writes).await?;
+    let finished = load.finish().await?;
+    Ok(finished.report(&format!("{} connections fell silent", proxy.muted())))
+}
+
 /// NATS stops, and starts again.
 pub async fn nats(site: &mut Site, scale: &Scale) -> Outcome {
     let mut nats = Nats::start().await?;

@@ -8,7 +8,9 @@ mod rights;
 mod sqlite;
 
 pub use clients::{broken_reader, contention, crowd, lost_answers, stall};
-pub use database::{late_commit, nats, restart_postgres, restore, silent_listener, terminate};
+pub use database::{
+    late_commit, nats, restart_postgres, restore, silent_database, silent_listener, terminate,
+};
 pub use instances::{kill, kill_stamper};
 pub use rights::{expiry, hand_over, role_removed};
 pub use sqlite::{sqlite_copies, sqlite_kill};
