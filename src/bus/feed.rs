@@ -15,14 +15,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use tokio::{
     sync::{Notify, watch},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 use super::bell::{Bell, Patience, Wire};
 use crate::{
-    error::Result,
+    error::{Error, Result},
     store::{
         Store, bell,
         event::{self, Position, Record, Stamped},
@@ -34,6 +35,8 @@ use crate::{
 const RETRY: Duration = Duration::from_millis(5);
 /// How soon to try again when the database does not answer, whoever rings.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How long one reading of the log may take; a longer one goes on where it was, over new connections.
+const ROUND: Duration = Duration::from_secs(5);
 /// Events per read.
 const BATCH: usize = 500;
 /// Events kept in memory.
@@ -61,6 +64,8 @@ impl Default for Pace {
 #[derive(Debug)]
 pub struct Feed {
     store: Store,
+    /// The feed's own connections: readers of orders, however many, do not keep it waiting.
+    own: ArcSwap<Store>,
     pace: Pace,
     /// How other instances are woken, where there can be others.
     bell: Option<Bell>,
@@ -105,6 +110,7 @@ impl Feed {
         let bell = database.map(|database| Bell::new(store.clone(), database, wire, pace.bell));
         let head = watch::Sender::new(event::head(&store).await?);
         Ok(Feed {
+            own: ArcSwap::from_pointee(store.apart()),
             store,
             pace,
             bell,
@@ -177,7 +183,7 @@ impl Feed {
         loop {
             let round = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
             let before = self.head().seq;
-            let done = self.advance(&mut readings).await;
+            let done = self.try_advance(&mut readings).await;
             self.read.store(self.opened.elapsed().as_millis() as u64, Ordering::Relaxed);
             self.ended.send_replace(round);
             if polled {
@@ -192,6 +198,15 @@ impl Feed {
                 sleep(PAUSE).await;
             }
         }
+    }
+
+    /// Reads to the end, unless the database says nothing. A connection can fall silent without being closed,
+    /// as when a firewall forgets it, and would be waited for without end; new ones work.
+    async fn try_advance(&self, readings: &mut Readings) -> Result<()> {
+        timeout(ROUND, self.advance(readings)).await.unwrap_or_else(|_| {
+            self.own.store(Arc::new(self.store.apart()));
+            Err(Error::internal("the database says nothing; it is asked over new connections"))
+        })
     }
 
     /// Whether the log could be read; that it cannot, and that it can again, is logged once.
@@ -212,7 +227,7 @@ impl Feed {
     /// others stamp it, or stamp again and again what is new, reading goes on in between.
     async fn advance(&self, readings: &mut Readings) -> Result<()> {
         if self.store.stamps_late()
-            && let Some(newest) = event::unstamped(&self.store).await?
+            && let Some(newest) = event::unstamped(&self.own.load_full()).await?
         {
             while !self.stamp(newest).await? {
                 self.read_on(readings).await?;
@@ -223,7 +238,7 @@ impl Feed {
 
     /// One attempt to stamp: whether everything up to this event has its position now.
     async fn stamp(&self, newest: i64) -> Result<bool> {
-        match event::stamp(&self.store, self.bell.as_ref().and_then(Bell::rung_by_stamp)).await? {
+        match event::stamp(&self.own.load_full(), self.bell.as_ref().and_then(Bell::rung_by_stamp)).await? {
             Stamped::UpTo { head, more } => {
                 self.tell(head);
                 Ok(!more)
@@ -231,7 +246,7 @@ impl Feed {
             Stamped::Nothing => Ok(true),
             Stamped::Elsewhere => {
                 sleep(RETRY).await;
-                Ok(!event::unstamped_up_to(&self.store, newest).await?)
+                Ok(!event::unstamped_up_to(&self.own.load_full(), newest).await?)
             }
         }
     }
@@ -245,7 +260,7 @@ impl Feed {
     /// Reads to the end of the log, or to a hole.
     async fn read_on(&self, readings: &mut Readings) -> Result<()> {
         loop {
-            let events = event::after(&self.store, self.head().seq, BATCH).await?;
+            let events = event::after(&self.own.load_full(), self.head().seq, BATCH).await?;
             let full = events.len() == BATCH;
             let next = self.head().seq + 1;
             let dense = (next..).zip(&events).take_while(|(seq, record)| record.seq == *seq).count();

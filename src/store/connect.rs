@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlxPostgresConnector,
+    sqlx::pool::PoolOptions,
+};
 use tokio::time::{Instant, sleep};
 
 /// How long a request waits for a connection before it is told that the server is busy.
@@ -65,6 +68,17 @@ pub(super) fn postgres(url: &str, connections: u32) -> ConnectOptions {
             ])
         });
     options
+}
+
+/// A pool of two connections like those of another pool of PostgreSQL.
+pub(super) fn apart(from: &DatabaseConnection) -> Option<DatabaseConnection> {
+    if from.get_database_backend() != DbBackend::Postgres {
+        return None;
+    }
+    let like = from.get_postgres_connection_pool().connect_options();
+    let pool = PoolOptions::new().max_connections(2).acquire_timeout(ACQUIRE);
+    let pool = pool.connect_lazy_with(like.as_ref().clone());
+    Some(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 
 /// Makes writes go to a log beside the file, so that readers and the writer do not wait for each other; the

@@ -107,6 +107,13 @@ impl Store {
         Ok(Store { reader: Reader::new(pool.clone()), writer: pool })
     }
 
+    /// The same database over connections of one's own, made when they are needed: who uses them waits for
+    /// nobody else's statements, and can give them up. On SQLite it is the same store, for it has one writer.
+    pub fn apart(&self) -> Store {
+        let Some(pool) = connect::apart(&self.writer) else { return self.clone() };
+        Store { reader: Reader::new(pool.clone()), writer: pool }
+    }
+
     /// The same store for one answer that reads and does not write: all its reads go to one connection, which
     /// is free again when the last clone of it is dropped. What lives longer must not keep it.
     pub fn reading(&self) -> Store {

@@ -28,7 +28,7 @@ use super::{
 const LATE: Duration = Duration::from_secs(2);
 /// Whether instances wake each other by NOTIFY, or by NATS where `NATS_URL` says so. Until they do, nothing is
 /// cut when these are, and the two faults below prove the poll alone.
-const BELL: bool = false;
+const BELL: bool = true;
 const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
     WHERE datname = current_database() AND application_name LIKE 'instance%'";
 
