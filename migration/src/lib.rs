@@ -9,6 +9,7 @@ mod m20261121_000004_money;
 mod m20261121_000005_events;
 mod m20261121_000006_idempotency;
 mod m20261121_000007_sessions;
+mod m20261121_000008_leases;
 mod shape;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_events::Migration),
             Box::new(m20261121_000006_idempotency::Migration),
             Box::new(m20261121_000007_sessions::Migration),
+            Box::new(m20261121_000008_leases::Migration),
         ]
     }
 }

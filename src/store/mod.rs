@@ -8,6 +8,7 @@ pub mod backup;
 pub mod catalogue;
 pub mod event;
 pub mod idempotency;
+pub mod lease;
 pub mod list;
 pub mod order;
 pub mod parts;

@@ -112,7 +112,12 @@ fn check_version(head: &Head, expected: Option<i64>) -> Result<()> {
 
 /// What a decision reads besides the order. Settings and time zone are read only where the workflow
 /// asks for them.
-async fn facts(tx: &Tx, workflow: &Definition, order: &Order, now: DateTime<Utc>) -> Result<Facts> {
+pub(super) async fn facts(
+    tx: &Tx,
+    workflow: &Definition,
+    order: &Order,
+    now: DateTime<Utc>,
+) -> Result<Facts> {
     let ids = distinct(order.items.iter().filter_map(|item| item.product));
     let products = catalogue::products(tx, &ids).await?;
     let mut facts = Facts { products, today: now.date_naive(), expiry_enabled: false };
