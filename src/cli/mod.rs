@@ -4,6 +4,8 @@
 
 mod backup;
 mod door;
+#[cfg(unix)]
+mod worker;
 
 use std::{
     collections::BTreeMap,
@@ -114,6 +116,9 @@ enum Command {
         /// A file that does not exist yet
         file: PathBuf,
     },
+    /// Run a program for each attempt at provisioning that a service token may claim
+    #[cfg(unix)]
+    Worker(worker::Options),
     /// Look after workflow files
     #[command(subcommand)]
     Workflow(WorkflowCommand),
@@ -164,6 +169,8 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
                 Command::PasswordReset { who } => password_reset(&config, &who).await,
                 Command::Demo => demo(&config).await,
                 Command::Backup { file } => backup::run(&config, &file).await,
+                #[cfg(unix)]
+                Command::Worker(options) => worker::run(options).await,
                 Command::Serve | Command::Schema | Command::Config | Command::Workflow(_) => {
                     serve(&config).await
                 }
@@ -283,6 +290,7 @@ async fn serve(config: &Config) -> Result<()> {
         start.tokens = Some(demo_tokens(&app, &auth).await?);
     }
     tokio::spawn(app.feed.clone().run());
+    tokio::spawn(usecase::order::watch_leases(app.clone()));
     let stop = stop_signal()?;
     let scheme = if start.tls { "https" } else { "http" };
     greet(&format!("{scheme}://{address}"), start.tokens.as_deref())?;

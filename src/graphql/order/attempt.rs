@@ -5,7 +5,7 @@ use domain::order::Hold;
 
 use super::{
     Order, OrderError,
-    change::{Answer, OrderFailureInput, payload},
+    change::{Answer, OrderFailureInput, input, payload},
     event::OrderEvent,
     item::Attempt,
     store, viewer,
@@ -17,16 +17,10 @@ use crate::{
     usecase::order::{Held, Terms, claim_attempt, fail_attempt, renew_lease, succeed_attempt},
 };
 
-/// Claims an attempt at an order.
-#[derive(Clone, Debug, InputObject)]
-pub struct AttemptClaimInput {
-    /// The order's id. The first attempt at it is claimed that nobody holds.
-    pub order: ID,
+input!("Claims an attempt at an order: the first one that nobody holds.", AttemptClaimInput {
     /// For how long, in seconds, between 10 and 3,600; 60 if not given.
-    pub lease_seconds: Option<i32>,
-    /// A key of the caller's choice: the same request under the same key is done once.
-    pub idempotency_key: Option<String>,
-}
+    lease_seconds: Option<i32>,
+});
 
 /// What came of a claim.
 #[derive(Clone, Debug, SimpleObject)]
@@ -119,7 +113,7 @@ impl AttemptMutation {
         let session = viewer(ctx)?;
         let order = parse_id(&input.order, "input.order")?;
         let (app, seconds) = (ctx.data_unchecked::<App>(), input.lease_seconds.map(i64::from));
-        let claimed = claim_attempt(app, session.actor(), order, seconds, once(input.idempotency_key)).await;
+        let claimed = claim_attempt(app, session.actor(), order, seconds, input.terms()).await;
         let (held, written) = match claimed {
             Ok(Held { written, attempt }) => (Some(attempt), Ok(written)),
             Err(error) => (None, Err(error)),

@@ -14,7 +14,11 @@ use domain::{
 };
 use serde::Serialize;
 
-use super::{Done, Terms, Written, answer, change::facts, claim, commit, replay, workflow};
+use super::{
+    Done, Terms, Written, answer,
+    change::{check_version, facts},
+    claim, commit, replay, workflow,
+};
 use crate::{
     app::App,
     error::{Error, Result},
@@ -127,7 +131,7 @@ async fn carry_out(
     input: impl Serialize,
     terms: Terms,
 ) -> Result<Written> {
-    let claim = claim(app, actor, operation, &input, &terms)?;
+    let claim = claim(app, actor, operation, &(input, terms.expected_version), &terms)?;
     let (context, actor_) = (app.clone(), actor.clone());
     let done = app.store.write(async move |tx| {
         if let Some(outcome) = replay(&tx, claim.as_ref(), context.world.now()).await? {
@@ -142,6 +146,7 @@ async fn carry_out(
         };
         let order = tx.orders(&actor_, &[order]).await?.pop();
         let order = order.ok_or(Refusal::NotFound { what: "order" })?;
+        check_version(&order.head, terms.expected_version)?;
         let decision = work_on(&context, &tx, &actor_, &order, work).await?;
         commit(&tx, claim.as_ref(), decision).await
     });

@@ -101,7 +101,7 @@ pub async fn change(
     answer(app, actor, done.await?).await
 }
 
-fn check_version(head: &Head, expected: Option<i64>) -> Result<()> {
+pub(super) fn check_version(head: &Head, expected: Option<i64>) -> Result<()> {
     match expected {
         Some(expected) if expected != head.version => {
             Err(Refusal::VersionConflict { expected, actual: head.version }.into())
