@@ -49,9 +49,9 @@ impl Shop {
     /// could not be run.
     async fn hook(&self, script: &str) {
         std::fs::write(self.path("hook.sh"), format!("#!/bin/sh\n{script}\n")).expect("a script");
-        let installed =
-            Command::new("install").args(["-m", "755", "hook.sh", "hook"]).current_dir(self.folder.path());
-        assert!(installed.status().await.expect("it runs").success());
+        let mut install = Command::new("install");
+        install.args(["-m", "755", "hook.sh", "hook"]).current_dir(self.folder.path());
+        assert!(install.status().await.expect("it runs").success());
         assert_eq!(std::fs::metadata(self.path("hook")).expect("a hook").permissions().mode() & 0o777, 0o755);
     }
 
@@ -458,7 +458,7 @@ async fn a_worker_that_is_asked_to_stop_takes_nothing_more_and_ends_its_hooks_in
     assert_eq!(error["message"], "the worker was stopped before the program was done");
     // One that is let finish.
     shop.pipe("go").await;
-    shop.hook("exec 3> alive; echo $$ >&3; read line < go").await;
+    shop.hook("exec 3> alive; echo $$ >&3; read line < go; exit 0").await;
     let order = shop.orders(1).await.remove(0);
     let mut worker = shop.start(&[]);
     alive.line().await;

@@ -25,7 +25,7 @@ use crate::{
     permission::covers,
     refusal::Refusal,
     role::{Role, RoleSet},
-    workflow::{self, Definition, Effect, Target},
+    workflow::{self, Category, Definition, Effect, Target},
 };
 
 const WORKER: RoleSet = RoleSet::of(&[Role::Worker]);
@@ -66,10 +66,16 @@ pub enum Work {
 pub fn awaits_worker(workflow: &Definition, head: &Head, attempts: &[Attempt]) -> bool {
     let mut running = attempts.iter().filter(|attempt| attempt.outcome == Outcome::Running).peekable();
     head.deleted_at.is_none()
+        && workable(head)
         && match running.peek() {
             Some(_) => running.any(|attempt| attempt.claim.is_none()),
             None => beginnings(workflow, &head.status).any(|row| row.by.meets(WORKER)),
         }
+}
+
+/// Whether work on an order makes sense: one that was called off may still have attempts that run.
+fn workable(head: &Head) -> bool {
+    !matches!(head.category, Category::Cancelled | Category::Closed | Category::Archived)
 }
 
 /// Refuses a worker that would end an attempt that a claim is on by hand: its holder reports by the claim.
@@ -128,6 +134,9 @@ impl<'a> Worker<'a> {
     fn claim(&self, working: &mut Working<'_>, lease: TimeDelta) -> Result<(), Refusal> {
         let holder = self.user().filter(|_| self.rights.standing.meets(WORKER));
         let holder = holder.ok_or_else(|| self.may_not(working, "claim"))?;
+        if !workable(&working.order.head) {
+            return Err(self.nothing(working));
+        }
         self.begin(working)?;
         let running = || working.order.attempts.iter().filter(|it| it.outcome == Outcome::Running);
         let Some(id) = running().find(|attempt| attempt.claim.is_none()).map(|attempt| attempt.id) else {

@@ -268,6 +268,12 @@ fn a_worker_carries_out_every_workflow_that_has_attempts() {
     assert_eq!((placed.status(), placed.last_events(1)), ("active", vec!["UPDATED"]));
     let states: Vec<ItemStatus> = placed.order.items.iter().map(|item| item.status).collect();
     assert_eq!(states, [ItemStatus::Failed, ItemStatus::Active]);
+    let mut fraud = an_order("hosting").placed_by(&carla());
+    fraud.does(&staff(), "accept");
+    assert!(awaits(&fraud));
+    fraud.does_because(&staff(), "mark_fraud", "stolen card");
+    assert!(!awaits(&fraud), "it was called off");
+    assert_eq!(fraud.refuses_to(&worker(), &claim(60)).code(), "ILLEGAL_TRANSITION");
     for code in ["delivery", "commerce"] {
         let placed = an_order(code).placed_by(&carla());
         assert_eq!(placed.refuses_to(&worker(), &claim(60)).code(), "ILLEGAL_TRANSITION", "{code}");

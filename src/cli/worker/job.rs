@@ -6,7 +6,7 @@ use ordo::app::{Machine, World};
 use serde_json::{Value, json};
 use tokio::{
     sync::watch,
-    time::{Instant, sleep},
+    time::{Instant, sleep_until},
 };
 
 use super::{
@@ -49,8 +49,8 @@ pub(super) struct Claimed {
     order: String,
     /// What the hook reads.
     input: String,
-    /// Until when the lease lasts at least, by this machine's clock.
-    until: Instant,
+    /// When the claim was sent: the lease is at least as long from then, by this machine's clock.
+    sent: Instant,
     /// Whether another attempt at the order waits.
     pub(super) more: bool,
 }
@@ -61,15 +61,20 @@ impl Job {
         let key: String = Machine.seed()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
         let input = json!({ "order": order, "leaseSeconds": self.lease.as_secs(), "idempotencyKey": key });
         let variables = json!({ "input": input });
-        let until = Instant::now() + self.lease;
+        let sent = Instant::now();
+        let until = self.safe_until(sent);
         let (_, claimed) = persist(until, || self.api.run("attemptClaim", CLAIM, variables.clone())).await?;
-        read(claimed, until)
+        read(claimed, sent)
             .ok_or_else(|| Failure::Final("the server's answer to a claim is incomplete".to_owned()))
     }
 
     /// Runs the hook for a claimed attempt and reports how it ended.
     pub(super) async fn carry_out(mut self, claimed: Claimed) {
         let Claimed { attempt, order, number, .. } = &claimed;
+        if Instant::now() >= self.safe_until(claimed.sent) {
+            tracing::warn!(order, attempt, number, "the claim was answered too late; its lease runs out");
+            return;
+        }
         tracing::info!(order, attempt, number, "an attempt begins");
         let (cancel, cancelled) = watch::channel(None);
         let mut killed = self.killed.clone();
@@ -139,20 +144,24 @@ impl Job {
         persist(until, || self.api.run(field, document, variables.clone())).await.map(|_| ())
     }
 
-    /// Renews the lease every third of its time; ends when the attempt is lost, early enough for the program to
-    /// be ended before somebody else may begin.
+    /// Until when the program may run under a lease that was asked for then: after that it is ended, and has ended
+    /// before the lease has.
+    fn safe_until(&self, sent: Instant) -> Instant {
+        sent + self.lease - GRACE.min(self.lease / 6)
+    }
+
+    /// Renews the lease every third of its time; ends when the attempt is lost.
     async fn keep(&self, claimed: &Claimed) {
         let Claimed { attempt, fence, order, .. } = claimed;
         let input = json!({ "attempt": attempt, "fence": fence, "leaseSeconds": self.lease.as_secs() });
         let variables = json!({ "input": input });
-        let grace = GRACE.min(self.lease / 6);
-        let mut until = claimed.until;
+        let mut sent = claimed.sent;
         loop {
-            sleep(self.lease / 3).await;
-            let renewed =
-                persist(until - grace, || self.api.run("attemptRenew", RENEW, variables.clone())).await;
+            sleep_until(sent + self.lease / 3).await;
+            let until = self.safe_until(sent);
+            let renewed = persist(until, || self.api.run("attemptRenew", RENEW, variables.clone())).await;
             match renewed {
-                Ok((sent, _)) => until = sent + self.lease,
+                Ok((then, _)) => sent = then,
                 Err(failure) => {
                     tracing::warn!(order, attempt, %failure, "the lease is lost");
                     return;
@@ -163,7 +172,7 @@ impl Job {
 }
 
 /// What a claim was answered.
-fn read(mut claimed: Value, until: Instant) -> Option<Claimed> {
+fn read(mut claimed: Value, sent: Instant) -> Option<Claimed> {
     let (attempt, fence) = (claimed["attempt"].take(), claimed["fence"].as_i64()?);
     let mut order = claimed["order"].take();
     let more = order["awaitsWorker"] == true;
@@ -186,5 +195,5 @@ fn read(mut claimed: Value, until: Instant) -> Option<Claimed> {
     let (id, number, order_id) = (text(&attempt["id"])?, attempt["number"].as_i64()?, text(&order["id"])?);
     let told = json!({ "id": id, "number": number, "stage": attempt["stage"], "fence": fence });
     let input = json!({ "attempt": told, "line": line, "order": order }).to_string();
-    Some(Claimed { attempt: id, fence, number, order: order_id, input, until, more })
+    Some(Claimed { attempt: id, fence, number, order: order_id, input, sent, more })
 }

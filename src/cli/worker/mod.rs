@@ -84,27 +84,29 @@ pub(super) async fn run(options: Options) -> Result<()> {
     let bell = Arc::new(Notify::new());
     let mut feed = tokio::spawn(feed::follow(api, cursor, bell.clone()));
     tracing::info!(server = %options.url, program = %options.exec.display(), "working");
-    loop {
+    let refused = loop {
         let pause = match crew.take_work().await {
             Ok(()) => RESCAN,
             Err(Failure::Again(why)) => {
                 tracing::warn!(why, "what waits cannot be read; trying again");
                 RETRY
             }
-            Err(refused) => bail!("the server will not have this worker: {refused}"),
+            Err(refused) => break Some(refused),
         };
         tokio::select! {
-            () = &mut stop => break,
+            () = &mut stop => break None,
             () = bell.notified() => {}
             Some(_) = crew.jobs.join_next() => {}
             () = sleep(pause) => {}
-            ended = &mut feed => match ended.context("the feed's reader has failed")? {
-                refused => bail!("the server will not have this worker: {refused}"),
-            },
+            ended = &mut feed => break Some(ended.context("the feed's reader has failed")?),
         }
-    }
+    };
     feed.abort();
-    crew.leave(Duration::from_secs(options.drain), &kill).await
+    crew.leave(Duration::from_secs(options.drain), &kill).await?;
+    match refused {
+        Some(refused) => bail!("the server will not have this worker: {refused}"),
+        None => Ok(()),
+    }
 }
 
 fn token(options: &Options) -> Result<Secret> {
