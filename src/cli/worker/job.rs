@@ -69,7 +69,7 @@ impl Job {
     }
 
     /// Runs the hook for a claimed attempt and reports how it ended.
-    pub(super) async fn carry_out(mut self, claimed: Claimed) {
+    pub(super) async fn carry_out(self, claimed: Claimed) {
         let Claimed { attempt, order, number, .. } = &claimed;
         if Instant::now() >= self.safe_until(claimed.sent) {
             tracing::warn!(order, attempt, number, "the claim was answered too late; its lease runs out");
@@ -78,9 +78,8 @@ impl Job {
         tracing::info!(order, attempt, number, "an attempt begins");
         let (cancel, cancelled) = watch::channel(None);
         let mut killed = self.killed.clone();
-        let job = &mut self;
-        let mut work = pin!(job.work(&claimed, cancelled));
-        let mut keep = pin!(job.keep(&claimed));
+        let mut work = pin!(self.work(&claimed, cancelled));
+        let mut keep = pin!(self.keep(&claimed));
         let mut stop = pin!(killed.wait_for(|killed| *killed));
         let (mut kept, mut stopping) = (true, false);
         loop {
