@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     actor::Parties,
-    id::{EventId, NoteId, OrderId, PaymentId, RefundId, UserId},
+    id::{AttemptId, EventId, NoteId, OrderId, PaymentId, RefundId, UserId},
     money::{Currency, Money},
     workflow::Category,
 };
@@ -145,6 +145,11 @@ pub enum Detail {
         id: RefundId,
         /// How much.
         amount: Money,
+    },
+    /// An attempt at a line was claimed, or ended by itself.
+    Attempt {
+        /// Which.
+        id: AttemptId,
     },
 }
 

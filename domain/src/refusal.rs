@@ -1,5 +1,7 @@
 //! Every "no" the business can say. Codes are part of the API and never change.
 
+use chrono::{DateTime, SecondsFormat, Utc};
+
 use crate::workflow::Guard;
 
 /// Why a command was refused. Nothing has changed when one is returned.
@@ -66,6 +68,20 @@ pub enum Refusal {
         /// The reference.
         reference: String,
     },
+    /// Another worker holds the attempt.
+    #[error(
+        "a worker holds this attempt until {}, or longer if it renews its lease; leave it alone",
+        .until.to_rfc3339_opts(SecondsFormat::Millis, true)
+    )]
+    AttemptClaimed {
+        /// When its lease ends, unless it is renewed.
+        until: DateTime<Utc>,
+    },
+    /// The attempt is over, or not the caller's any more.
+    #[error(
+        "you do not hold this attempt (any more): stop the work on it; only a retry of the order runs it again"
+    )]
+    LeaseLost,
 }
 
 /// What stands in the way of an action that is otherwise open.
@@ -117,6 +133,8 @@ impl Refusal {
             Refusal::Validation { .. } => "VALIDATION",
             Refusal::MixedOrder { .. } => "MIXED_ORDER",
             Refusal::DuplicateReference { .. } => "DUPLICATE_REFERENCE",
+            Refusal::AttemptClaimed { .. } => "ATTEMPT_CLAIMED",
+            Refusal::LeaseLost => "LEASE_LOST",
         }
     }
 }

@@ -25,6 +25,12 @@ pub struct Model {
     pub error_message: Option<String>,
     /// The inside of the provider's system: never for customers.
     pub error_traceback: Option<String>,
+    /// The worker that holds it; only while it runs.
+    pub holder_id: Option<Uuid>,
+    /// When it is lost unless its holder renews the lease; only while somebody holds it.
+    pub lease_until: Option<DateTimeUtc>,
+    /// Grows with each claim on an attempt at the item.
+    pub fence: i64,
 }
 
 /// None: the store joins by itself.

@@ -41,6 +41,8 @@ pub struct Model {
     /// Neither archived nor deleted, therefore in the default lists. A query says `WHERE listed`, in this very
     /// word: see the indexes in `migration`.
     pub listed: bool,
+    /// Whether it waits for a worker. A query says `WHERE awaits_worker`, in this very word, for the same reason.
+    pub awaits_worker: bool,
     pub customer_id: Uuid,
     pub provider_id: Uuid,
     /// The product that all lines share, if they do.

@@ -9,6 +9,7 @@ mod m20261121_000004_money;
 mod m20261121_000005_events;
 mod m20261121_000006_idempotency;
 mod m20261121_000007_sessions;
+mod m20261121_000008_leases;
 mod m20261121_000009_feed;
 mod shape;
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_events::Migration),
             Box::new(m20261121_000006_idempotency::Migration),
             Box::new(m20261121_000007_sessions::Migration),
+            Box::new(m20261121_000008_leases::Migration),
             Box::new(m20261121_000009_feed::Migration),
         ]
     }

@@ -145,6 +145,11 @@ impl Feed {
         self.head()
     }
 
+    /// How often the log has been read, to its end or to where that failed.
+    pub fn readings(&self) -> u64 {
+        *self.ended.borrow()
+    }
+
     /// Whether the log was read, well or not, during the last while: whether [`Feed::run`] runs.
     pub fn was_read_within(&self, time: Duration) -> bool {
         let read = Duration::from_millis(self.read.load(Ordering::Relaxed));

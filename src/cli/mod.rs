@@ -5,6 +5,8 @@
 mod backup;
 mod bell;
 mod door;
+#[cfg(unix)]
+mod worker;
 
 use std::{
     collections::BTreeMap,
@@ -115,6 +117,9 @@ enum Command {
         /// A file that does not exist yet
         file: PathBuf,
     },
+    /// Run a program for each attempt at provisioning that a service token may claim
+    #[cfg(unix)]
+    Worker(worker::Options),
     /// Look after workflow files
     #[command(subcommand)]
     Workflow(WorkflowCommand),
@@ -165,6 +170,8 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
                 Command::PasswordReset { who } => password_reset(&config, &who).await,
                 Command::Demo => demo(&config).await,
                 Command::Backup { file } => backup::run(&config, &file).await,
+                #[cfg(unix)]
+                Command::Worker(options) => worker::run(options).await,
                 Command::Serve | Command::Schema | Command::Config | Command::Workflow(_) => {
                     serve(&config).await
                 }
@@ -287,6 +294,7 @@ async fn serve(config: &Config) -> Result<()> {
     }
     tokio::spawn(app.feed.clone().run());
     tokio::spawn(usecase::upkeep::run(app.clone(), TimeDelta::days(config.feed_days.into())));
+    tokio::spawn(usecase::order::watch_leases(app.clone()));
     let stop = stop_signal()?;
     let scheme = if start.tls { "https" } else { "http" };
     greet(&format!("{scheme}://{address}"), start.tokens.as_deref())?;

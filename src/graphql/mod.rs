@@ -46,6 +46,7 @@ pub struct Mutation(
     order::PlaceMutation,
     order::ActionMutation,
     order::DeskMutation,
+    order::AttemptMutation,
     account::SessionMutation,
     account::TicketMutation,
     account::PasswordMutation,

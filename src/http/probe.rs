@@ -110,7 +110,8 @@ async fn readings(app: &App) -> Readings {
     let lag = timeout(PROBE, tokio::spawn(async move { feed.lag().await })).await;
     let feed_lag = lag.ok().and_then(|joined| joined.ok()?.ok());
     let bell = app.feed.bell_is_well();
-    Readings { feed_position: app.feed.head().seq, feed_lag, bell, connections_open, connections_idle }
+    let (feed_position, feed_readings) = (app.feed.head().seq, app.feed.readings());
+    Readings { feed_position, feed_readings, feed_lag, bell, connections_open, connections_idle }
 }
 
 /// Whether the request comes from this machine, and nobody passes it on for another.

@@ -1,12 +1,12 @@
 //! How connections to the two databases are made.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlxPostgresConnector,
-    sqlx::pool::PoolOptions,
+    sqlx::{self, Connection, PgConnection, pool::PoolOptions},
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long a request waits for a connection before it is told that the server is busy.
 const ACQUIRE: Duration = Duration::from_secs(10);
@@ -15,6 +15,8 @@ const ACQUIRE: Duration = Duration::from_secs(10);
 /// the database restarts, all that rest are dead, and each would fail a request otherwise. Under load none
 /// rests so long, and none is asked: that would be a round trip for each statement.
 const IDLE: Duration = Duration::from_millis(500);
+/// How long it may take to answer. One that a firewall has forgotten never does.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// How long to wait before a locked file is tried again.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -50,7 +52,9 @@ pub(super) fn postgres(url: &str, connections: u32) -> ConnectOptions {
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)
         .sqlx_logging(false)
-        .test_before_acquire_if_idle_for(IDLE)
+        .map_sqlx_postgres_pool_opts(|options| {
+            options.before_acquire(|connection, meta| Box::pin(is_alive(connection, meta.idle_for)))
+        })
         .idle_timeout(Duration::from_secs(300))
         .map_sqlx_postgres_opts(|options| {
             options.options([
@@ -68,6 +72,15 @@ pub(super) fn postgres(url: &str, connections: u32) -> ConnectOptions {
             ])
         });
     options
+}
+
+async fn is_alive(connection: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
+    if idle < IDLE {
+        return Ok(true);
+    }
+    // An error ends the connection without asking it any more.
+    let silent = |_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()));
+    timeout(SIGN_OF_LIFE, connection.ping()).await.unwrap_or_else(silent).map(|()| true)
 }
 
 /// A pool of two connections like those of another pool of PostgreSQL.

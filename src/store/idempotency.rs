@@ -25,7 +25,7 @@ pub struct Claim {
 pub struct Outcome {
     /// The order it was about.
     pub order: OrderId,
-    /// What it made happen: the first event it appended.
+    /// What it made happen: the caller's own of the events it appended.
     pub event: EventId,
 }
 

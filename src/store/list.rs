@@ -258,7 +258,9 @@ pub(super) fn branches<'a>(page: &Page<'a>) -> Result<Vec<Branch<'a>>> {
         if filter.deleted && !grant.roles.meets(SEES_DELETED) {
             continue;
         }
-        if filter.names_assignments() && !Field::Assignments.shows(grant.roles) {
+        if filter.names_assignments() && !Field::Assignments.shows(grant.roles)
+            || filter.awaits_worker && !Field::Attempts.shows(grant.roles)
+        {
             continue;
         }
         let internal = Field::InternalStatus.shows(grant.roles);
@@ -350,7 +352,11 @@ fn push_filter(sql: &mut Sql, filter: &Filter) {
         changed_from,
         changed_until,
         deleted: _,
+        awaits_worker,
     } = filter;
+    if *awaits_worker {
+        sql.push(" AND o.awaits_worker");
+    }
     push_among(sql, "o.customer_id", customer);
     push_among(sql, "o.provider_id", provider);
     push_among(sql, "o.csr_id", csr);

@@ -11,6 +11,7 @@ mod connect;
 pub mod count;
 pub mod event;
 pub mod idempotency;
+pub mod lease;
 pub mod list;
 pub mod order;
 pub mod parts;

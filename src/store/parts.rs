@@ -11,8 +11,8 @@ use domain::{
     id::{ItemId, OrderId, ProductId, ResourceId},
     money::UnitPrice,
     order::{
-        Attempt, ErrorCategory, Failure, Invoice, InvoiceState, Item, ItemStatus, Note, Outcome, Payment,
-        PaymentMethod, Refund, Resource, ResourceState,
+        Attempt, Claim, ErrorCategory, Failure, Invoice, InvoiceState, Item, ItemStatus, Note, Outcome,
+        Payment, PaymentMethod, Refund, Resource, ResourceState,
     },
 };
 use uuid::Uuid;
@@ -156,7 +156,7 @@ pub async fn lines(from: &impl Reads, orders: &[OrderId]) -> Result<Lines> {
 /// The database's.
 pub async fn attempts(from: &impl Reads, orders: &[OrderId]) -> Result<HashMap<OrderId, Vec<Attempt>>> {
     let select = "SELECT order_id, id, item_id, number, stage, outcome, started_at, ended_at, \
-        error_category, error_message, error_traceback FROM attempts";
+        error_category, error_message, error_traceback, holder_id, lease_until, fence FROM attempts";
     grouped(from, select, "order_id, id", orders, |row| {
         Ok(Attempt {
             id: row.id()?,
@@ -167,6 +167,8 @@ pub async fn attempts(from: &impl Reads, orders: &[OrderId]) -> Result<HashMap<O
             started_at: row.get()?,
             ended_at: row.get()?,
             failure: read_failure(row)?,
+            claim: read_claim(row)?,
+            fence: row.get()?,
         })
     })
     .await
@@ -178,6 +180,11 @@ fn read_failure(row: &mut Row<'_>) -> Result<Option<Failure>> {
     let traceback = row.get()?;
     let category = category.as_deref().and_then(ErrorCategory::parse);
     Ok(category.map(|category| Failure { category, message: message.unwrap_or_default(), traceback }))
+}
+
+fn read_claim(row: &mut Row<'_>) -> Result<Option<Claim>> {
+    let (holder, until) = (row.maybe_id()?, row.get()?);
+    Ok(holder.zip(until).map(|(holder, until)| Claim { holder, until }))
 }
 
 /// The newest invoice of each order.

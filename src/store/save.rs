@@ -161,6 +161,7 @@ fn new_order(decision: &Decision) -> Result<row::order::ActiveModel> {
         expires_on: head.expires_on,
         deleted_at: head.deleted_at,
         listed: head.listed(),
+        awaits_worker: decision.awaits_worker(),
         customer_id: head.parties.customer.0,
         provider_id: head.parties.provider.0,
         offering_id: head.parties.offering.map(|id| id.0),
@@ -198,6 +199,7 @@ const ORDER_COLUMNS: &[&str] = &[
     "completed_at",
     "deleted_at",
     "listed",
+    "awaits_worker",
     "csr_id",
     "agent_id",
     "subtotal",
@@ -222,6 +224,7 @@ fn changed_order(decision: &Decision) -> Result<Vec<Value>> {
         head.completed_at.into(),
         head.deleted_at.into(),
         head.listed().into(),
+        decision.awaits_worker().into(),
         head.parties.csr.map(|id| id.0).into(),
         head.parties.agent.map(|id| id.0).into(),
         head.subtotal.into(),
@@ -312,12 +315,25 @@ fn new_attempt(order: OrderId, attempt: &Attempt) -> row::attempt::ActiveModel {
         error_category: failure.map(|failure| failure.category.name().to_owned()),
         error_message: failure.map(|failure| failure.message.clone()),
         error_traceback: failure.and_then(|failure| failure.traceback.clone()),
+        holder_id: attempt.claim.map(|claim| claim.holder.0),
+        lease_until: attempt.claim.map(|claim| claim.until),
+        fence: attempt.fence,
     }
     .into_active_model()
 }
 
-const ATTEMPT_COLUMNS: &[&str] =
-    &["id", "stage", "outcome", "ended_at", "error_category", "error_message", "error_traceback"];
+const ATTEMPT_COLUMNS: &[&str] = &[
+    "id",
+    "stage",
+    "outcome",
+    "ended_at",
+    "error_category",
+    "error_message",
+    "error_traceback",
+    "holder_id",
+    "lease_until",
+    "fence",
+];
 
 fn changed_attempt(attempt: &Attempt) -> Vec<Value> {
     let failure = attempt.failure.as_ref();
@@ -329,6 +345,9 @@ fn changed_attempt(attempt: &Attempt) -> Vec<Value> {
         failure.map(|failure| failure.category.name()).into(),
         failure.map(|failure| failure.message.clone()).into(),
         failure.and_then(|failure| failure.traceback.clone()).into(),
+        attempt.claim.map(|claim| claim.holder.0).into(),
+        attempt.claim.map(|claim| claim.until).into(),
+        attempt.fence.into(),
     ]
 }
 

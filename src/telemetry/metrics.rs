@@ -57,6 +57,7 @@ struct Meters {
     events_delivered: Counter,
     feed_position: Gauge,
     feed_lag: Gauge,
+    feed_readings: Counter,
     feed_wakes: Counter,
     feed_polled: Counter,
     feed_holes: Counter,
@@ -104,6 +105,7 @@ impl Meters {
             events_delivered: counter!("ordo_events_delivered_total"),
             feed_position: gauge("ordo_feed_position", &[]),
             feed_lag: gauge("ordo_feed_lag_events", &[]),
+            feed_readings: counter!("ordo_feed_readings_total"),
             feed_wakes: counter!("ordo_feed_wakes_total"),
             feed_polled: counter!("ordo_feed_polled_events_total"),
             feed_holes: counter!("ordo_feed_holes_total"),
@@ -143,6 +145,7 @@ fn describe() {
     describe_gauge!("ordo_sockets_open", "WebSockets that are open");
     describe_gauge!("ordo_subscriptions_open", "Subscriptions that run");
     describe_counter!("ordo_events_delivered_total", "Messages of subscriptions");
+    describe_counter!("ordo_feed_readings_total", "How often the feed has read the log");
     describe_gauge!("ordo_feed_position", "The last position of the log that the feed has read");
     describe_gauge!("ordo_feed_lag_events", "Events in the log that the feed has not read; NaN: unknown");
     describe_counter!(
@@ -163,6 +166,8 @@ fn describe() {
 pub struct Readings {
     /// The last position of the log that the feed has read.
     pub feed_position: i64,
+    /// How often the feed has read the log.
+    pub feed_readings: u64,
     /// Events behind that; none when the database does not say.
     pub feed_lag: Option<i64>,
     /// Whether other instances are heard; none where there can be none.
@@ -180,6 +185,7 @@ pub fn render(readings: Readings) -> String {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let meters = meters();
     meters.feed_position.set(readings.feed_position as f64);
+    meters.feed_readings.absolute(readings.feed_readings);
     meters.feed_lag.set(readings.feed_lag.map_or(f64::NAN, |lag| lag as f64));
     meters.bell_up.set(readings.bell.map_or(f64::NAN, |well| f64::from(u8::from(well))));
     meters.connections_open.set(readings.connections_open);
@@ -311,8 +317,14 @@ fn resident_memory() -> Option<f64> {
 mod tests {
     use super::*;
 
-    const UNKNOWN: Readings =
-        Readings { feed_position: 7, feed_lag: None, bell: None, connections_open: 3, connections_idle: 2 };
+    const UNKNOWN: Readings = Readings {
+        feed_position: 7,
+        feed_readings: 9,
+        feed_lag: None,
+        bell: None,
+        connections_open: 3,
+        connections_idle: 2,
+    };
 
     /// The value of a line; other tests of this process count as well.
     fn value(line: &str) -> f64 {

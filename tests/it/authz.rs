@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::{Value, json};
 
-use crate::harness::{App, Client, Goods, Subscriber, Wanted};
+use crate::{
+    attempt,
+    harness::{App, Client, Goods, Subscriber, Wanted},
+};
 
 /// An example of a mutation on an existing order.
 pub struct Mutation {
@@ -16,18 +19,41 @@ pub struct Mutation {
 }
 
 impl Mutation {
+    /// Whether it is about an attempt, and names no order.
+    pub fn is_on_an_attempt(&self) -> bool {
+        ["attemptRenew", "attemptSucceed", "attemptFail"].contains(&self.field)
+    }
+
     /// The operation; every mutation on an order has an input and a payload of one shape.
     pub fn document(&self) -> String {
         let (head, tail) = self.field.split_at(1);
         let (input, field) = (format!("{}{tail}Input", head.to_uppercase()), self.field);
+        // A renewal is no event, and tells nothing of the order.
+        let told = match field {
+            "attemptRenew" => "leaseUntil",
+            _ => "order { id number version status { code } } event { id } replayed",
+        };
         format!(
-            "mutation($input: {input}!) {{ {field}(input: $input) {{ order {{ id number version \
-             status {{ code }} }} event {{ id }} replayed errors {{ __typename code message path }} }} }}"
+            "mutation($input: {input}!) {{ {field}(input: $input) {{ {told} \
+             errors {{ __typename code message path }} }} }}"
         )
     }
 
-    /// The variables for an order.
-    pub fn variables(&self, order: &str) -> Value {
+    /// The variables for an order, or for an attempt at it that the worker claims before.
+    pub async fn variables(&self, app: &App, order: &str) -> Value {
+        let mut variables = self.on(order);
+        let input = &mut variables["input"];
+        if self.is_on_an_attempt() {
+            let held = attempt::hold(&attempt::claim(&app.worker(), order, json!({})).await);
+            let input = input.as_object_mut().expect("an input");
+            input.remove("order");
+            input.extend(held.as_object().expect("a hold").clone());
+        }
+        variables
+    }
+
+    /// The variables of one that is about an order.
+    pub fn on(&self, order: &str) -> Value {
         let mut input = self.input.clone();
         input["order"] = order.into();
         json!({ "input": input })
@@ -46,6 +72,10 @@ pub fn mutations(app: &App) -> Vec<Mutation> {
     let euro = json!({ "amount": "1.00", "currency": "EUR" });
     let none = || json!({});
     vec![
+        row("attemptClaim", server, "payment_confirmed", none()),
+        row("attemptFail", server, "provisioning", json!({ "error": { "message": "full" } })),
+        row("attemptRenew", server, "provisioning", none()),
+        row("attemptSucceed", server, "provisioning", none()),
         row("orderAccept", webspace, "pending", none()),
         row("orderAddNote", server, "pending_payment", json!({ "body": "hello", "audience": "PUBLIC" })),
         row("orderApprove", allocation, "pending_consumer", none()),
@@ -305,7 +335,7 @@ async fn change(app: &App, golden: &mut Golden) {
         for (role, client) in &roles {
             let order = orders.next().expect("an order of its own");
             let before = app.staff().status(&order).await;
-            let answer = client.send(&mutation.document(), mutation.variables(&order)).await;
+            let answer = client.send(&mutation.document(), mutation.variables(app, &order).await).await;
             let outcome = outcome(&answer.body, mutation.field);
             if outcome != "data" {
                 assert_eq!(app.staff().status(&order).await, before, "{} {role} {outcome}", mutation.field);

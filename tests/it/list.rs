@@ -252,6 +252,8 @@ fn random_filter(app: &App, rng: &mut StdRng, crowd: &[Head]) -> Filter {
         changed_from: moment(rng, |head| head.status_changed_at),
         changed_until: moment(rng, |head| head.status_changed_at),
         deleted: rng.random_bool(0.15),
+        // Of attempts, which a head does not know: see `attempt.rs`.
+        awaits_worker: false,
     }
 }
 

@@ -5,6 +5,7 @@
 mod access;
 mod actions;
 mod at_hand;
+mod attempt;
 mod authz;
 mod backup;
 mod cli;
@@ -50,3 +51,4 @@ mod tls;
 mod trace;
 mod transport;
 mod visible;
+mod worker;

@@ -63,6 +63,12 @@ async fn lists(app: &App) -> Vec<List> {
             }
         }
     }
+    for account in [app.company.staff, app.company.provider, app.company.manager] {
+        let filter = Filter { awaits_worker: true, ..Filter::default() };
+        let asked = Asked { sort: Sort::CreatedAt, descending: true, filter, after: None, limit: 26 };
+        let name = format!("{} by created, awaiting a worker", account.role.name());
+        lists.push(List { name, grants: app.grants(account).await, asked });
+    }
     let filter = Filter { deleted: true, ..Filter::default() };
     let asked = Asked { sort: Sort::CreatedAt, descending: true, filter, after: None, limit: 26 };
     lists.push(List {
@@ -171,6 +177,8 @@ async fn a_page_at_any_depth_of_a_long_list_is_read_from_as_few_blocks_as_the_fi
 /// The lists that are long for everybody.
 async fn long_lists(app: &App) -> Vec<List> {
     let mut lists = lists(app).await;
-    lists.retain(|list| list.asked.filter.status.is_none() && !list.asked.filter.deleted);
+    lists.retain(|list| {
+        list.asked.filter.status.is_none() && !list.asked.filter.deleted && !list.asked.filter.awaits_worker
+    });
     lists
 }

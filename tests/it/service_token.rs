@@ -43,7 +43,7 @@ async fn revoke(client: &Client, id: &Value) -> Value {
 }
 
 /// A machine of the provider with these actions: its client and its token's id.
-async fn machine(app: &App, other: Value) -> (Client, Value) {
+pub async fn machine(app: &App, other: Value) -> (Client, Value) {
     let organization = app.company.provider_org.to_string();
     let mut input = json!({ "name": "robot", "organization": organization, "actions": ["fulfill"] });
     input.as_object_mut().expect("an input").extend(other.as_object().expect("fields").clone());

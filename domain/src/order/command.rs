@@ -1,6 +1,6 @@
 //! What people ask of an existing order.
 
-use super::{ErrorCategory, OrderNumber, PaymentMethod};
+use super::{ErrorCategory, OrderNumber, PaymentMethod, Work};
 use crate::{
     actor::Actor,
     event::Audience,
@@ -106,6 +106,8 @@ pub enum Command {
         /// Who reads it.
         audience: Audience,
     },
+    /// Take an attempt at a line, or tell how one ended.
+    Work(Work),
 }
 
 /// A text from outside, trimmed and bounded.

@@ -4,6 +4,7 @@
 use super::{
     Command, Facts, FreeText, Note, Order, OrderNumber, Payment, Transition,
     action::{Miss, keeps_payments, open_actions, refuse, select},
+    attempt, claim,
     command::limits,
     decision::{Decision, Remark, Working},
     effect,
@@ -66,6 +67,7 @@ pub fn decide(
             effect::refund(&mut working, minor, *payment, Some(&reason), cx.user())?;
         }
         Command::AddNote { body, audience } => cx.add_note(&mut working, body, *audience)?,
+        Command::Work(work) => claim::Worker { setting, rights }.does(&mut working, work)?,
     }
     run_automatic(&mut working, setting.facts)?;
     Ok(working.finish())
@@ -108,6 +110,7 @@ impl Cx<'_> {
         let row = select(workflow, subject, &input.action, self.rights)
             .map_err(|miss| refuse(workflow, subject, &input.action, self.rights, miss))?;
         check_items(&working.order, row, input)?;
+        claim::leave_alone(&working.order, row, self.rights)?;
         let to = self.destination(subject, &working.order, row, input)?;
         let mut needs = row.needs.clone();
         let demand = workflow.demands(&to).filter(|_| row.to == Target::Chosen);
@@ -141,7 +144,7 @@ impl Cx<'_> {
         let workflow = self.setting.workflow;
         match &row.to {
             Target::Status(code) => Ok(code.clone()),
-            Target::FailedStage => Ok(effect::failed_stage(order, workflow)),
+            Target::FailedStage => Ok(attempt::failed_stage(order, workflow)),
             Target::Chosen => {
                 let wanted = input.to.as_deref().unwrap_or_default();
                 let known = workflow.status(wanted).filter(|status| status.code != subject.head.status);
@@ -309,7 +312,7 @@ fn needed_reason(action: &str, reason: Option<&str>) -> Result<String, Refusal> 
         .ok_or_else(|| Refusal::MissingReason { action: action.to_owned() })
 }
 
-fn checked_failure(failure: &Failure) -> Result<Failure, Refusal> {
+pub(super) fn checked_failure(failure: &Failure) -> Result<Failure, Refusal> {
     let traceback = FreeText { path: "error.traceback", most: limits::TRACEBACK };
     Ok(Failure {
         category: failure.category,
@@ -319,7 +322,7 @@ fn checked_failure(failure: &Failure) -> Result<Failure, Refusal> {
 }
 
 /// Moves the order: status, times, effects, one event; refunds follow as events of their own.
-fn advance(
+pub(super) fn advance(
     working: &mut Working<'_>,
     facts: &Facts,
     effects: &[workflow::Effect],
@@ -335,7 +338,7 @@ fn advance(
         enter(working, status);
     }
     effect::run(working, facts, effects, input)?;
-    effect::follow_stage(working);
+    attempt::follow_stage(working);
     let audience = if moves_in_public { Audience::Public } else { Audience::Provider };
     let remark = Remark {
         action: Some(input.action.clone()),

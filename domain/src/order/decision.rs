@@ -1,7 +1,7 @@
 //! The outcome of a rule: an order before and after, and what happened. The store writes the
 //! difference in one transaction.
 
-use super::{Item, Order, Particulars, Resource};
+use super::{Item, Order, Particulars, Resource, awaits_worker};
 use crate::{
     event::{Audience, Detail, Event, EventKind, Facet},
     id::UserId,
@@ -19,6 +19,7 @@ pub struct Decision {
     events: Vec<Event>,
     /// The resources as they were: an UPDATE works on one that is older than its order.
     resources: Vec<Resource>,
+    awaits_worker: bool,
 }
 
 impl Decision {
@@ -35,6 +36,11 @@ impl Decision {
     /// The order as it will be.
     pub fn after(&self) -> &Order {
         &self.after
+    }
+
+    /// Whether the order will wait for a worker; see [`awaits_worker`].
+    pub fn awaits_worker(&self) -> bool {
+        self.awaits_worker
     }
 
     /// What is written once, with a new order.
@@ -137,6 +143,7 @@ impl<'a> Working<'a> {
     /// The finished decision.
     pub(super) fn finish(self) -> Decision {
         Decision {
+            awaits_worker: awaits_worker(self.workflow, &self.order.head, &self.order.attempts),
             before: self.before,
             after: self.order,
             particulars: self.particulars,

@@ -2,8 +2,8 @@
 //! transaction.
 
 use super::{
-    Attempt, Facts, Invoice, InvoiceState, ItemStatus, Order, OrderKind, Outcome, Refund, Resource,
-    ResourceState, Transition,
+    Facts, Invoice, InvoiceState, ItemStatus, Order, OrderKind, Refund, ResourceState, Transition,
+    attempt::{abandon, fail, given_up, move_resources, open_attempts, succeed},
     decision::{Remark, Working},
     pricing,
 };
@@ -12,7 +12,7 @@ use crate::{
     id::{ItemId, PaymentId, UserId},
     money::Money,
     refusal::Refusal,
-    workflow::{Definition, Effect, Origin},
+    workflow::Effect,
 };
 
 /// Runs a row's effects in their order.
@@ -26,8 +26,8 @@ pub(super) fn run(
     for effect in effects {
         match effect {
             Effect::OpenAttempt => open_attempts(working, facts, chosen)?,
-            Effect::CloseAttemptOk => close_attempts_ok(working),
-            Effect::CloseAttemptFailed => close_attempts_failed(working, input),
+            Effect::CloseAttemptOk => drop(succeed(working, None)),
+            Effect::CloseAttemptFailed => fail(working, None, input.error.as_ref()),
             Effect::ActivateItems => activate_items(working),
             Effect::TerminateItems => terminate_items(working),
             Effect::ResetItems => reset_items(working),
@@ -44,172 +44,19 @@ pub(super) fn run(
     Ok(())
 }
 
-/// The stage that the last failed attempt was in; where there is none, the first status that an
-/// attempt can fail in.
-pub(super) fn failed_stage(order: &Order, workflow: &Definition) -> String {
-    let failed = order.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Failed);
-    let stage = failed
-        .max_by_key(|attempt| attempt.ended_at)
-        .map(|attempt| attempt.stage.clone())
-        .filter(|stage| workflow.status(stage).is_some());
-    let first = || {
-        let row = workflow.transitions.iter().find(|row| row.effects.contains(&Effect::CloseAttemptFailed));
-        match row.map(|row| &row.from) {
-            Some(Origin::Statuses(codes)) => codes.first().cloned(),
-            _ => None,
-        }
-    };
-    stage.or_else(first).unwrap_or_else(|| order.head.status.clone())
-}
-
-/// A running attempt's stage is the status that the order is in.
-pub(super) fn follow_stage(working: &mut Working<'_>) {
-    let Order { head, attempts, .. } = &mut working.order;
-    for attempt in attempts.iter_mut().filter(|attempt| attempt.outcome == Outcome::Running) {
-        attempt.stage.clone_from(&head.status);
-    }
-}
-
-pub(super) fn open_attempts(
-    working: &mut Working<'_>,
-    facts: &Facts,
-    chosen: Option<&[ItemId]>,
-) -> Result<(), Refusal> {
-    let workable = [ItemStatus::Pending, ItemStatus::Failed];
-    let ids: Vec<ItemId> =
-        working.items(chosen).filter(|item| workable.contains(&item.status)).map(|item| item.id).collect();
-    let now = working.mint.now();
-    for id in ids {
-        let attempt_id = working.mint.id();
-        let attempts = &mut working.order.attempts;
-        let number = attempts.iter().filter(|attempt| attempt.item == id).map(|attempt| attempt.number).max();
-        attempts.push(Attempt {
-            id: attempt_id,
-            item: id,
-            number: number.unwrap_or(0) + 1,
-            stage: working.order.head.status.clone(),
-            outcome: Outcome::Running,
-            started_at: now,
-            ended_at: None,
-            failure: None,
-        });
-        begin_resource(working, facts, id)?;
-        for item in working.items(Some(&[id])) {
-            item.status = ItemStatus::Provisioning;
-        }
-    }
-    Ok(())
-}
-
-/// CREATE brings a resource into being on the first attempt; UPDATE and TERMINATE work on theirs.
-fn begin_resource(working: &mut Working<'_>, facts: &Facts, id: ItemId) -> Result<(), Refusal> {
-    let state = match working.order.head.kind {
-        OrderKind::Create => ResourceState::Creating,
-        OrderKind::Update => ResourceState::Updating,
-        OrderKind::Terminate => ResourceState::Terminating,
-        OrderKind::Sale => return Ok(()),
-    };
-    let now = working.mint.now();
-    let new_id = working.mint.id();
-    let Order { head, items, resources, .. } = &mut working.order;
-    let Some(item) = items.iter_mut().find(|item| item.id == id) else {
-        return Ok(());
-    };
-    if let Some(resource) = resources.iter_mut().find(|resource| Some(resource.id) == item.resource) {
-        // What this order brings into being was nothing before it; what it works on keeps the state
-        // that it had at the first attempt.
-        if head.kind != OrderKind::Create {
-            resource.previous_state.get_or_insert(resource.state);
-        }
-        resource.state = state;
-        resource.updated_at = now;
-        return Ok(());
-    }
-    let product = item.product.and_then(|id| facts.products.get(&id));
-    let product = product.ok_or_else(|| {
-        Refusal::invalid("items", format!("the product of `{}` has left the catalogue", item.name))
-    })?;
-    item.resource = Some(new_id);
-    resources.push(Resource {
-        id: new_id,
-        product: product.id,
-        provider: head.parties.provider,
-        customer: head.parties.customer,
-        name: item.name.clone(),
-        state,
-        previous_state: None,
-        backend_id: None,
-        created_at: now,
-        updated_at: now,
-    });
-    Ok(())
-}
-
-/// Ends the running attempts and returns the items they were for.
-fn end_attempts(working: &mut Working<'_>, end: impl Fn(&mut Attempt)) -> Vec<ItemId> {
-    let now = working.mint.now();
-    let running = working.order.attempts.iter_mut().filter(|a| a.outcome == Outcome::Running);
-    running
-        .map(|attempt| {
-            attempt.ended_at = Some(now);
-            end(attempt);
-            attempt.item
-        })
-        .collect()
-}
-
-/// Sets the state of the resources of some items, as a function of the state they are in. A resource
-/// that comes to rest forgets what it was before the order.
-fn move_resources(
-    working: &mut Working<'_>,
-    items: &[ItemId],
-    next: impl Fn(OrderKind, &Resource) -> ResourceState,
-) {
-    let now = working.mint.now();
-    let Order { head, items: lines, resources, .. } = &mut working.order;
-    let concerned = lines.iter().filter(|item| items.contains(&item.id)).filter_map(|item| item.resource);
-    for id in concerned {
-        for resource in resources.iter_mut().filter(|resource| resource.id == id) {
-            resource.state = next(head.kind, resource);
-            resource.updated_at = now;
-            if matches!(resource.state, ResourceState::Ok | ResourceState::Terminated) {
-                resource.previous_state = None;
-            }
-        }
-    }
-}
-
-fn close_attempts_ok(working: &mut Working<'_>) {
-    let items = end_attempts(working, |attempt| attempt.outcome = Outcome::Succeeded);
-    move_resources(working, &items, |kind, _| match kind {
-        OrderKind::Terminate => ResourceState::Terminated,
-        OrderKind::Create | OrderKind::Update | OrderKind::Sale => ResourceState::Ok,
-    });
-}
-
-fn close_attempts_failed(working: &mut Working<'_>, input: &Transition) {
-    let items = end_attempts(working, |attempt| {
-        attempt.outcome = Outcome::Failed;
-        attempt.failure.clone_from(&input.error);
-    });
-    move_resources(working, &items, |kind, resource| match (kind, &resource.backend_id) {
-        (OrderKind::Create, None) => ResourceState::Terminated,
-        (OrderKind::Create, Some(_)) | (OrderKind::Update, _) => ResourceState::Erred,
-        (OrderKind::Terminate | OrderKind::Sale, _) => ResourceState::Ok,
-    });
-    for item in working.items(Some(&items)) {
-        item.status = ItemStatus::Failed;
-    }
-}
-
 fn activate_items(working: &mut Working<'_>) {
     let ended = [ItemStatus::Cancelled, ItemStatus::Terminated];
     let kind = working.order.head.kind;
     for item in working.items(None).filter(|item| !ended.contains(&item.status)) {
-        item.status = match kind {
-            OrderKind::Terminate => ItemStatus::Terminated,
-            OrderKind::Create | OrderKind::Update | OrderKind::Sale => ItemStatus::Active,
-        };
+        item.status = activated(kind);
+    }
+}
+
+/// Where a line stands once the work on it is done.
+pub(super) const fn activated(kind: OrderKind) -> ItemStatus {
+    match kind {
+        OrderKind::Terminate => ItemStatus::Terminated,
+        OrderKind::Create | OrderKind::Update | OrderKind::Sale => ItemStatus::Active,
     }
 }
 
@@ -224,7 +71,7 @@ fn terminate_items(working: &mut Working<'_>) {
 
 /// Back to the start, except what was terminated: that stays so.
 fn reset_items(working: &mut Working<'_>) {
-    let under_way = end_attempts(working, |attempt| attempt.outcome = Outcome::Abandoned);
+    let under_way = abandon(working);
     move_resources(working, &under_way, given_up);
     for item in working.items(None).filter(|item| item.status != ItemStatus::Terminated) {
         item.status = ItemStatus::Pending;
@@ -232,7 +79,7 @@ fn reset_items(working: &mut Working<'_>) {
 }
 
 fn cancel_items(working: &mut Working<'_>) {
-    end_attempts(working, |attempt| attempt.outcome = Outcome::Abandoned);
+    abandon(working);
     let ended = [ItemStatus::Cancelled, ItemStatus::Terminated];
     let open = |item: &&mut super::Item| !ended.contains(&item.status);
     let ids: Vec<ItemId> = working.items(None).filter(open).map(|item| item.id).collect();
@@ -243,17 +90,6 @@ fn cancel_items(working: &mut Working<'_>) {
     move_resources(working, &begun, given_up);
     for item in working.items(Some(&ids)) {
         item.status = ItemStatus::Cancelled;
-    }
-}
-
-/// What becomes of a resource when the work on it is given up: what was to come into being does not,
-/// what was there before is as it was.
-fn given_up(kind: OrderKind, resource: &Resource) -> ResourceState {
-    match kind {
-        OrderKind::Create => ResourceState::Terminated,
-        OrderKind::Update | OrderKind::Terminate | OrderKind::Sale => {
-            resource.previous_state.unwrap_or(resource.state)
-        }
     }
 }
 

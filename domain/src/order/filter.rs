@@ -42,6 +42,8 @@ pub struct Filter {
     pub changed_until: Option<DateTime<Utc>>,
     /// Deleted orders instead of the others; for those who may see them.
     pub deleted: bool,
+    /// Only what waits for a worker; matches nothing for those who see no attempts.
+    pub awaits_worker: bool,
 }
 
 impl Filter {
@@ -50,7 +52,8 @@ impl Filter {
     pub fn not_live(&self) -> Option<&'static str> {
         let created = self.created_from.or(self.created_until);
         let changed = self.changed_from.or(self.changed_until);
-        created.map(|_| "createdAt").or(changed.map(|_| "statusChangedAt"))
+        let waiting = self.awaits_worker.then_some("awaitsWorker");
+        created.map(|_| "createdAt").or(changed.map(|_| "statusChangedAt")).or(waiting)
     }
 
     /// Whether archived orders are asked for, by name or because what was deleted is; otherwise they are

@@ -5,12 +5,15 @@
 
 mod action;
 mod admit;
+mod attempt;
+mod claim;
 mod command;
 mod decide;
 mod decision;
 mod effect;
 mod filter;
 mod guard;
+mod lease;
 mod part;
 mod place;
 mod pricing;
@@ -25,11 +28,13 @@ use serde::{Deserialize, Serialize};
 
 pub use action::{AvailableAction, available_actions, cancel_action};
 pub use admit::{Admission, admit};
+pub use claim::{Work, awaits_worker};
 pub use command::{Assignee, Command, Failure, FreeText, Transition, limits};
 pub use decide::{Setting, decide};
 pub use decision::Decision;
 pub use filter::{Filter, Sight, Watch, sight};
 pub use guard::Subject;
+pub use lease::{Claim, Hold, Renewal, lease, renew};
 pub use part::{Address, Attempt, Contact, Invoice, Item, Note, Particulars, Payment, Refund, Resource};
 pub use place::{Draft, DraftLine, place};
 pub use stall::{Rest, rest};

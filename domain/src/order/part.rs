@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, InvoiceState, ItemStatus, Outcome, PaymentMethod, ResourceState};
+use super::{Claim, Failure, InvoiceState, ItemStatus, Outcome, PaymentMethod, ResourceState};
 use crate::{
     event::Audience,
     id::{
@@ -139,6 +139,11 @@ pub struct Attempt {
     pub ended_at: Option<DateTime<Utc>>,
     /// What went wrong.
     pub failure: Option<Failure>,
+    /// Which worker holds it; only while it runs.
+    pub claim: Option<Claim>,
+    /// Grows by one with each claim on an attempt at the item, through all retries: what is done in the name
+    /// of a smaller one comes too late.
+    pub fence: i64,
 }
 
 /// What is to be paid for an order.

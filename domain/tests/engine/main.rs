@@ -3,6 +3,7 @@
 
 mod basket;
 mod build;
+mod claims;
 mod limits;
 mod matrix;
 mod money;

@@ -6,17 +6,17 @@ use std::{
 };
 
 use domain::{id::UserId, order::Watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    AGAIN, Key, Teller, Tidings,
+    AGAIN, Key, PATIENCE, Teller, Tidings,
     desk::{BATCH, Desk, Kept, Told},
     directory::Filed,
     page, sighting,
 };
 use crate::{
     bus::Feed,
-    error::Result,
+    error::{Error, Result},
     store::event::{Logged, Position},
 };
 
@@ -127,7 +127,8 @@ impl<T: Teller> Group<T> {
             Told::new(tidings, words, bytes, &self.kept)
         };
         loop {
-            match self.try_tell(&tidings).await {
+            let tried = timeout(PATIENCE, self.try_tell(&tidings)).await;
+            match tried.unwrap_or_else(|_| Err(Error::internal("the database says nothing"))) {
                 Ok(words) => return tidings.into_iter().zip(words).map(told).collect(),
                 Err(error) => {
                     tracing::error!(error = ?error, "subscribers could not be told; trying again");

@@ -59,7 +59,9 @@ impl AccountError {
                 | Refusal::MissingReason { .. }
                 | Refusal::GuardFailed(_)
                 | Refusal::MixedOrder { .. }
-                | Refusal::DuplicateReference { .. },
+                | Refusal::DuplicateReference { .. }
+                | Refusal::AttemptClaimed { .. }
+                | Refusal::LeaseLost,
             )
             | Error::IdempotencyMismatch
             | Error::Unauthenticated

@@ -76,6 +76,9 @@ pub struct OrderWhereInput {
     /// Deleted orders instead of the others; for staff.
     #[graphql(default)]
     pub deleted: bool,
+    /// Only orders that wait for a worker, as `Order.awaitsWorker` says; not for live filters.
+    #[graphql(default)]
+    pub awaits_worker: bool,
 }
 
 /// What a list of orders is sorted by. An order's number is random and sorts nothing; look one up with
@@ -143,6 +146,7 @@ impl OrderWhereInput {
             changed_from: changed.gte.map(|at| at.0),
             changed_until: changed.lt.map(|at| at.0),
             deleted: self.deleted,
+            awaits_worker: self.awaits_worker,
         })
     }
 }

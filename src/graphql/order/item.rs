@@ -368,6 +368,16 @@ impl Attempt {
         self.attempt.ended_at.map(DateTime)
     }
 
+    /// Whether a worker holds it.
+    async fn is_claimed(&self) -> bool {
+        self.attempt.claim.is_some()
+    }
+
+    /// When it is lost, unless the worker that holds it renews its lease.
+    async fn lease_until(&self) -> Option<DateTime> {
+        self.attempt.claim.map(|claim| DateTime(claim.until))
+    }
+
     /// Why it failed.
     async fn error(&self) -> Option<OrderFailure> {
         OrderFailure::of(&self.attempt, self.order.standing)

@@ -1,5 +1,6 @@
 //! Orders: the type, and by file what is asked of them.
 
+mod attempt;
 mod available;
 mod batch;
 mod change;
@@ -30,6 +31,7 @@ use domain::{
     workflow::{Category, Definition},
 };
 
+pub use attempt::AttemptMutation;
 pub use batch::Batch;
 pub use change::ActionMutation;
 pub use counts::CountSubscription;
@@ -415,6 +417,15 @@ impl Order {
         let found = self.batch.attempts.get(store(ctx), self.head.id).await?;
         let attempts = self.list(found, Field::Attempts);
         Ok(Window::<usize>::slice(window, attempts, |attempt| Attempt::new(attempt, self.clone())))
+    }
+
+    /// Whether a worker may claim an attempt at it, as far as the order goes; for the operator and the provider.
+    async fn awaits_worker(&self, ctx: &Context<'_>) -> Result<bool> {
+        if !self.shows(Field::Attempts) {
+            return Ok(false);
+        }
+        let attempts = self.batch.attempts.get(store(ctx), self.head.id).await?.unwrap_or_default();
+        Ok(order::awaits_worker(&*self.workflow(ctx)?, &self.head, &attempts))
     }
 
     /// Everything that happened to it and that this viewer may know, oldest first.

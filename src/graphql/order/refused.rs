@@ -6,7 +6,7 @@ use domain::refusal::Refusal;
 use super::Order;
 use crate::{
     error::Error,
-    graphql::{expected::expected, failure::Failure, viewer::Session},
+    graphql::{expected::expected, failure::Failure, scalar::DateTime, viewer::Session},
     store::{
         Store,
         order::{self, Name},
@@ -64,6 +64,13 @@ expected! {
         /// The reference.
         reference: String,
     }
+    /// A worker holds the attempt.
+    AttemptClaimed {
+        /// When its lease ends, unless it is renewed.
+        until: DateTime,
+    }
+    /// The attempt is over, or not the caller's (any more): nothing was changed.
+    LeaseLost {}
     /// The idempotency key was used before, with another input.
     IdempotencyMismatch {}
 }
@@ -72,6 +79,7 @@ expected! {
 fn place_of(what: &str) -> Vec<String> {
     let path: &[&str] = match what {
         "customer" => &["customer", "id"],
+        "attempt" => &["attempt"],
         "item" => &["items"],
         "payment" => &["payment"],
         _ => &[],
@@ -127,6 +135,10 @@ impl OrderError {
                     let path = vec!["externalReference".to_owned()];
                     DuplicateReference { code, message, path, reference }.into()
                 }
+                Refusal::AttemptClaimed { until } => {
+                    AttemptClaimed { code, message, path, until: DateTime(until) }.into()
+                }
+                Refusal::LeaseLost => LeaseLost { code, message, path }.into(),
             },
             Error::IdempotencyMismatch => {
                 let path = vec!["idempotencyKey".to_owned()];

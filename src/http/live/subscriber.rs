@@ -12,7 +12,7 @@ use std::{
 use async_graphql::Response;
 use domain::{id::UserId, order::Watch};
 use futures_util::{FutureExt, Stream, future::BoxFuture};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::{
     crier::{Crier, Who, scope, tell},
@@ -30,6 +30,8 @@ use crate::{
 
 /// How long to wait before the database is asked again.
 const AGAIN: Duration = Duration::from_millis(250);
+/// How long what it asks for may take: a connection to the database that falls silent never answers.
+const STATEMENTS: Duration = Duration::from_secs(10);
 /// How many messages are prepared at once for a subscriber that reads the log itself.
 const BATCH: usize = 64;
 /// For how long a subscriber may read more slowly than its group is told.
@@ -105,7 +107,8 @@ impl Own {
     /// Does something for as long as the database does not answer.
     async fn insist(self, what: impl AsyncFn(&Own) -> Result<Done>) -> Done {
         loop {
-            match what(&self).await {
+            let tried = timeout(STATEMENTS, what(&self)).await;
+            match tried.unwrap_or_else(|_| Err(Error::internal("the database says nothing"))) {
                 Ok(done) => return done,
                 Err(Error::Unauthenticated) => return Done::Nobody,
                 Err(error) => {

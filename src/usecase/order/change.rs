@@ -101,7 +101,7 @@ pub async fn change(
     answer(app, actor, done.await?).await
 }
 
-fn check_version(head: &Head, expected: Option<i64>) -> Result<()> {
+pub(super) fn check_version(head: &Head, expected: Option<i64>) -> Result<()> {
     match expected {
         Some(expected) if expected != head.version => {
             Err(Refusal::VersionConflict { expected, actual: head.version }.into())
@@ -112,7 +112,12 @@ fn check_version(head: &Head, expected: Option<i64>) -> Result<()> {
 
 /// What a decision reads besides the order. Settings and time zone are read only where the workflow
 /// asks for them.
-async fn facts(tx: &Tx, workflow: &Definition, order: &Order, now: DateTime<Utc>) -> Result<Facts> {
+pub(super) async fn facts(
+    tx: &Tx,
+    workflow: &Definition,
+    order: &Order,
+    now: DateTime<Utc>,
+) -> Result<Facts> {
     let ids = distinct(order.items.iter().filter_map(|item| item.product));
     let products = catalogue::products(tx, &ids).await?;
     let mut facts = Facts { products, today: now.date_naive(), expiry_enabled: false };

@@ -1,5 +1,6 @@
 //! Orders placed and changed: the one write path. Find with facts, decide, save, commit, ring.
 
+mod attempt;
 mod change;
 mod place;
 mod stall;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     actor::{Actor, Person},
-    event::Event,
+    event::{Detail, Event},
     id::{ProductId, UserId},
     order::{Assignee, Decision, FreeText, Head, limits},
     refusal::Refusal,
@@ -17,6 +18,9 @@ use domain::{
 };
 use serde::Serialize;
 
+pub use attempt::{
+    Held, claim_attempt, fail_attempt, lose_expired, renew_lease, succeed_attempt, watch_leases,
+};
 pub use change::{Intent, change};
 pub use place::{Basket, Customer, Line, place};
 pub use stall::sweep_stalled;
@@ -74,7 +78,9 @@ enum Done {
 async fn commit(tx: &Tx, claim: Option<&Claim>, decision: Decision) -> Result<Done> {
     store::save(tx, std::slice::from_ref(&decision)).await?;
     let head = decision.after().head.clone();
-    let event = decision.events().first().cloned();
+    // The caller's own: a claim may have moved the order before, and what follows by itself comes behind.
+    let own = |event: &&Event| matches!(event.detail, Some(Detail::Attempt { .. }));
+    let event = decision.events().iter().find(own).or(decision.events().first()).cloned();
     let event = event.ok_or_else(|| Error::internal("a decision without an event"))?;
     if let Some(claim) = claim {
         idempotency::fulfil(tx, claim, &Outcome { order: head.id, event: event.id }).await?;

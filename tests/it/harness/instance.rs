@@ -109,9 +109,4 @@ impl App {
         let response = reqwest::get(format!("{}/readyz", self.url)).await.expect("an answer");
         (response.status().as_u16(), response.json().await.expect("JSON"))
     }
-
-    /// Statements so far.
-    pub fn statements_so_far(&self) -> u64 {
-        self.statements.load(Ordering::SeqCst)
-    }
 }

@@ -17,10 +17,12 @@ pub struct Coverage {
 }
 
 /// What cannot be reached by design, and why. An entry that is reached after all fails the test.
-const UNREACHABLE: [(&str, &str); 9] = [
+const UNREACHABLE: [(&str, &str); 11] = [
+    ("AttemptClaimed.path", "about the whole order"),
     ("GuardFailed.path", "a condition is about the whole order, and the path empty"),
     ("IllegalTransition.path", "about the whole order"),
     ("InvalidCredentials.path", "which of the two is wrong is not told"),
+    ("LeaseLost.path", "about the whole attempt"),
     ("LoginElsewhere.code", "of servers that verify somebody else's tokens; `session.rs` has one"),
     ("LoginElsewhere.message", "of servers that verify somebody else's tokens"),
     ("LoginElsewhere.path", "about the whole server"),

@@ -78,13 +78,18 @@ impl Proof {
         let branch =
             Branch::full(&self.sdl, "Mutation", root, DEEP).asking("(input: $input)".to_owned(), None);
         let parts = branch.parts();
-        let people = [("staff", self.app.staff()), ("admin", self.app.admin()), ("agent", self.app.agent())];
+        let people = [
+            ("staff", self.app.staff()),
+            ("admin", self.app.admin()),
+            ("agent", self.app.agent()),
+            ("worker", self.app.worker()),
+        ];
         let mut done = 0;
         for part in parts.iter().filter(|_| known.is_some()) {
             for (_, client) in &people {
                 let Some(mutation) = &known else { break };
                 let order = self.app.stand(std::slice::from_ref(&mutation.wanted)).await.remove(0);
-                let variables = mutation.variables(&order);
+                let variables = mutation.variables(&self.app, &order).await;
                 let head = format!("mutation($input: {})", root.arguments[0].ty.text);
                 // A bystander's order: none of the markers is about it.
                 let document = part.document(&head);

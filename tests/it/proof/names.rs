@@ -41,6 +41,7 @@ impl Proof {
                 ("item", "/items/nodes/0/id"),
                 ("resource", "/items/nodes/0/resource/id"),
                 ("payment", "/payments/0/id"),
+                ("attempt", "/attempts/nodes/0/id"),
             ] {
                 let found = told.pointer(at).and_then(Value::as_str);
                 names.extend(found.map(|found| (what.to_owned(), found.to_owned())));
@@ -101,7 +102,7 @@ impl Proof {
 }
 
 /// What can be named by an id, and how the id begins.
-const PREFIXES: [(&str, &str); 13] = [
+const PREFIXES: [(&str, &str); 14] = [
     ("order", "order"),
     ("customer", "org"),
     ("provider", "org"),
@@ -112,6 +113,7 @@ const PREFIXES: [(&str, &str); 13] = [
     ("agent", "user"),
     ("account", "user"),
     ("serviceToken", "token"),
+    ("attempt", "attempt"),
     ("item", "item"),
     ("payment", "payment"),
     ("resource", "resource"),

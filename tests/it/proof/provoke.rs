@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Operation, Proof, tree::Branch, world::World};
-use crate::harness::Client;
+use crate::{attempt, harness::Client};
 
 impl Proof {
     /// Brings about every expected error.
@@ -35,6 +35,7 @@ impl Proof {
         self.refuse("orderTransition", unsaid, "MISSING_REASON").await;
         let parcel = self.app.place(&self.app.staff(), &company.parcel, 1).await;
         self.refuse("orderDispatch", json!({ "order": parcel }), "GUARD_FAILED").await;
+        self.provoke_attempts().await;
         let old = json!({ "order": draft, "expectedVersion": 99 });
         self.refuse("orderSubmit", old, "VERSION_CONFLICT").await;
         let nobody = World::missing(&self.app, &draft);
@@ -44,6 +45,17 @@ impl Proof {
         let due = self.world.orders.iter().find(|order| order.name == "A11").expect("an order").id.clone();
         let paid = json!({ "order": due });
         self.refuse_to(("consumerA", &consumer), "orderConfirmPayment", paid, "NOT_PERMITTED").await;
+    }
+
+    /// What is wrong about attempts.
+    async fn provoke_attempts(&mut self) {
+        let worker = self.app.worker();
+        let order = self.stand("provisioning").await;
+        let mut held = attempt::hold(&attempt::claim(&worker, &order, json!({})).await);
+        let again = json!({ "order": order });
+        self.refuse_to(("worker", &worker), "attemptClaim", again, "ATTEMPT_CLAIMED").await;
+        held["fence"] = json!(99);
+        self.refuse_to(("worker", &worker), "attemptRenew", held, "LEASE_LOST").await;
     }
 
     /// What is wrong about accounts and tokens.

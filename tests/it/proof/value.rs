@@ -71,6 +71,7 @@ fn thing(coordinate: &str, name: &str) -> Option<&'static [&'static str]> {
             "csr" => &["csr"],
             "agent" | "deliveryAgent" => &["agent"],
             "product" => &["product"],
+            "attempt" => &["attempt"],
             "items" => &["item"],
             "payment" => &["payment"],
             "resource" => &["resource"],
@@ -95,7 +96,7 @@ fn text(name: &str) -> Option<&'static [&'static str]> {
         "number" => &["0123456789"],
         "reason" | "body" | "message" | "traceback" | "customerNote" => &["said by the proof"],
         "reference" | "externalReference" | "tags" => &["proof-1"],
-        "name" | "city" | "region" | "lines" | "postalCode" | "phone" => &["Proof"],
+        "backendId" | "name" | "city" | "region" | "lines" | "postalCode" | "phone" => &["Proof"],
         "country" => &["DE"],
         "email" => &["proof@example.test"],
         "timeZone" => &["Europe/Berlin"],
@@ -118,7 +119,8 @@ fn number(name: &str) -> Option<i64> {
     match name {
         "first" | "last" => Some(3),
         "expectedVersion" => Some(99),
-        "quantity" => Some(1),
+        "quantity" | "fence" => Some(1),
+        "leaseSeconds" => Some(60),
         _ => None,
     }
 }
