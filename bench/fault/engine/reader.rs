@@ -151,6 +151,7 @@ impl Ear {
         let receipt = match &change["orderId"] {
             // The stream has begun, or stands where it says.
             Value::Null => None,
+            _ if change["event"]["kind"] == "STALLED" => None,
             order => Some(Receipt {
                 cursor: cursor.to_owned(),
                 order: id(order)?,
