@@ -164,16 +164,19 @@ pub struct Scale {
     pub crowd: usize,
     /// For how long a reader does not read.
     pub stall: Duration,
-    /// How late nearly every event may be told while somebody else is slow.
+    /// How late nearly every event may be told while another transaction is slow.
     pub late: Duration,
+    /// The same while another reader does not read.
+    pub beside_stall: Duration,
 }
 
 impl Scale {
     /// Some seconds each, beside other tests and unoptimised.
     pub fn short() -> Scale {
-        // A feed that waited for whoever is late would be late by two seconds.
-        let (stall, late) = (Duration::from_secs(5), Duration::from_millis(1_500));
-        Scale { rounds: 2, writes: 60, crowd: 200, stall, late }
+        // A feed that waited for whoever is late would be late by two seconds; one that waited for a reader,
+        // by as long as that does not read.
+        let (late, stall) = (Duration::from_millis(1_500), Duration::from_secs(8));
+        Scale { rounds: 2, writes: 60, crowd: 200, stall, late, beside_stall: stall / 2 }
     }
 }
 

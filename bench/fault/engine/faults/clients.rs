@@ -134,7 +134,7 @@ pub async fn stall(site: &mut Site, scale: &Scale) -> Outcome {
     stalled.reader.read(true);
     let finished = load.finish().await?;
     let p99 = finished.p99(&within)?;
-    if p99 > scale.late {
+    if p99 > scale.beside_stall {
         bail!("one reader did not read, and all others' events came after {p99:?} (p99)");
     }
     let ends = finished.heard.last().map_or(0, |heard| heard.ends);
