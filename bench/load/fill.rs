@@ -107,7 +107,8 @@ impl Dialect {
         )
     }
 
-    /// Placed, then twice moved; positions in the log are given, as if the feed had been running.
+    /// Placed, then twice moved; positions in the log are given, as if the feed had been running. Those of the
+    /// workflows and accounts come first.
     fn events(self, with: &str) -> String {
         let (uid, order, at) = (self.id("i", "k + 8"), self.id("i", "0"), self.moment("i"));
         let object = if self.postgres { "jsonb_build_object" } else { "json_object" };
@@ -119,10 +120,11 @@ impl Dialect {
         format!(
             "INSERT INTO events (seq, uid, subject_kind, subject_id, subject_version, kind, action, \
              from_status, to_status, actor_kind, reason_public, audience, before, after, at) \
-             {with}, versions(k) AS (VALUES (1), (2), (3)) SELECT 3 * (i - 1) + k, {uid}, 'ORDER', {order}, k, \
+             {with}, versions(k) AS (VALUES (1), (2), (3)), others(seq) AS (SELECT COALESCE(MAX(seq), 0) FROM events \
+             WHERE subject_kind <> 'ORDER') SELECT others.seq + 3 * (i - 1) + k, {uid}, 'ORDER', {order}, k, \
              CASE k WHEN 1 THEN 'CREATED' ELSE 'STATUS_CHANGED' END, CASE k WHEN 1 THEN NULL ELSE 'set_status' END, \
              CASE k WHEN 1 THEN NULL ELSE {STATUS} END, {STATUS}, 'SYSTEM', FALSE, 'PUBLIC', \
-             CASE k WHEN 1 THEN NULL ELSE {facet} END, {facet}, {at} FROM drawn CROSS JOIN versions \
+             CASE k WHEN 1 THEN NULL ELSE {facet} END, {facet}, {at} FROM drawn CROSS JOIN versions CROSS JOIN others \
              JOIN customers c ON c.n = drawn.customer JOIN providers p ON p.n = drawn.provider ORDER BY i, k"
         )
     }

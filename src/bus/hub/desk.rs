@@ -26,6 +26,13 @@ const MOST_TOLD: usize = 4_096;
 const MOST_BYTES: usize = 64 << 20;
 /// How many may wait to be told before members have to read the log themselves.
 const MOST_PENDING: usize = 4_096;
+/// How long a group rests after it has told something, for each of its members and at most. One event reaches
+/// everybody at once; of many, a large group tells several at a time, for waking a member costs more than what
+/// it is told.
+const REST_EACH: Duration = Duration::from_micros(20);
+const REST: Duration = Duration::from_millis(25);
+/// A shorter rest is not worth a timer.
+const NO_REST: Duration = Duration::from_millis(2);
 /// How many are told at once.
 pub(super) const BATCH: usize = 64;
 /// For how long a member's rights are taken as read.
@@ -202,6 +209,12 @@ impl<W, Who: Clone + Eq + Hash> Desk<W, Who> {
         let batch: Vec<Tidings> = self.pending.drain(..self.pending.len().min(BATCH)).collect();
         self.working = !batch.is_empty();
         batch
+    }
+
+    /// How long to wait before more is told.
+    pub(super) fn rest(&self) -> Option<Duration> {
+        let members = u32::try_from(self.seats.len()).unwrap_or(u32::MAX);
+        Some(REST_EACH.saturating_mul(members).min(REST)).filter(|rest| *rest >= NO_REST)
     }
 
     /// Listeners whose rights have to be read again before anything is told.

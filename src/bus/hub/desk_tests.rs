@@ -53,6 +53,23 @@ fn one_begins_to_tell_and_goes_on_until_all_is_told() {
 }
 
 #[test]
+fn only_a_large_group_rests() {
+    let mut desk = Notes::new(0);
+    for _ in 0..10 {
+        desk.sit(1);
+    }
+    assert_eq!(desk.rest(), None);
+    for _ in 0..990 {
+        desk.sit(1);
+    }
+    assert_eq!(desk.rest(), Some(Duration::from_millis(20)));
+    for _ in 0..9_000 {
+        desk.sit(1);
+    }
+    assert_eq!(desk.rest(), Some(REST));
+}
+
+#[test]
 fn nothing_is_told_where_nobody_is() {
     let mut desk = Notes::new(0);
     let seat = desk.sit(1);

@@ -116,7 +116,15 @@ impl<T: Teller> Group<T> {
                 return;
             }
             let told = self.told(batch).await;
-            wake(self.desk().tell(told));
+            let (wakers, rest) = {
+                let mut desk = self.desk();
+                (desk.tell(told), desk.rest())
+            };
+            wake(wakers);
+            // What happens meanwhile is told together.
+            if let Some(rest) = rest {
+                sleep(rest).await;
+            }
         }
     }
 
