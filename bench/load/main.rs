@@ -34,7 +34,7 @@ use self::{
 };
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The secret of the servers measured here. They listen on the loopback address alone, over data that is
 /// made up and thrown away.

@@ -230,6 +230,8 @@ fn noise() -> Vec<String> {
 async fn is_not_woken_by_noise(app: &App, say: impl AsyncFn(String)) {
     let stored = ordo::store::bell::database(&app.inner.store).await.expect("an answer");
     let database = stored.expect("the database has an id");
+    // A bell that comes back wakes the feed, too.
+    app.until("the bell is heard", async || bell(app).await == "ok").await;
     app.inner.feed.now().await;
     let before = app.inner.feed.readings();
     for text in noise() {
