@@ -9,7 +9,7 @@ use domain::{id::UserId, order::Watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    AGAIN, Key, PATIENCE, Teller, Tidings,
+    AGAIN, Key, MOST_PATIENCE, PATIENCE, Teller, Tidings,
     desk::{BATCH, Desk, Kept, Told},
     directory::Filed,
     page, sighting,
@@ -134,8 +134,11 @@ impl<T: Teller> Group<T> {
             let bytes = self.teller.weigh(&words);
             Told::new(tidings, words, bytes, &self.kept)
         };
+        let mut patience = PATIENCE;
         loop {
-            let tried = timeout(PATIENCE, self.try_tell(&tidings)).await;
+            let tried = timeout(patience, self.try_tell(&tidings)).await;
+            // It may only have been much to tell.
+            patience = (patience * 2).min(MOST_PATIENCE);
             match tried.unwrap_or_else(|_| Err(Error::internal("the database says nothing"))) {
                 Ok(words) => return tidings.into_iter().zip(words).map(told).collect(),
                 Err(error) => {

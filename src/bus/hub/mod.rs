@@ -32,8 +32,11 @@ use crate::{
 
 /// How often groups are looked at that nothing happens to.
 const BEAT: Duration = Duration::from_secs(1);
-/// How long telling may take: a connection to the database that falls silent would keep it waiting for ever.
+/// How long telling may take at first: a connection to the database that falls silent would keep it waiting for
+/// ever.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// And at most.
+const MOST_PATIENCE: Duration = Duration::from_secs(120);
 /// How long to wait before what failed is tried again: the database may be back by then.
 const AGAIN: Duration = Duration::from_millis(250);
 

@@ -30,8 +30,10 @@ use crate::{
 
 /// How long to wait before the database is asked again.
 const AGAIN: Duration = Duration::from_millis(250);
-/// How long what it asks for may take: a connection to the database that falls silent never answers.
+/// How long what it asks for may take, at first and at most: a connection to the database that falls silent
+/// never answers.
 const STATEMENTS: Duration = Duration::from_secs(10);
+const MOST_PATIENCE: Duration = Duration::from_secs(120);
 /// How many messages are prepared at once for a subscriber that reads the log itself.
 const BATCH: usize = 64;
 /// For how long a subscriber may read more slowly than its group is told.
@@ -106,8 +108,11 @@ impl Own {
 
     /// Does something for as long as the database does not answer.
     async fn insist(self, what: impl AsyncFn(&Own) -> Result<Done>) -> Done {
+        let mut patience = STATEMENTS;
         loop {
-            let tried = timeout(STATEMENTS, what(&self)).await;
+            let tried = timeout(patience, what(&self)).await;
+            // It may only have been much to ask for.
+            patience = (patience * 2).min(MOST_PATIENCE);
             match tried.unwrap_or_else(|_| Err(Error::internal("the database says nothing"))) {
                 Ok(done) => return done,
                 Err(Error::Unauthenticated) => return Done::Nobody,
