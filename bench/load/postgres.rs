@@ -8,21 +8,8 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 #[path = "../../tests/it/postgres/keeper.rs"]
 mod keeper;
 
-/// Lives as long as this process, then stops the server and removes the folder: the kernel closes its
-/// standard input however this process ends. The tests have a faster one, which is not durable.
-const KEEPER: &str = r#"
-trap '' HUP INT PIPE TERM
-dir=$(mktemp -d /tmp/ordo-load-XXXXXX) && chmod 0755 "$dir" || exit 1
-if initdb -D "$dir/data" -U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8 >"$dir/log" 2>&1 &&
-  pg_ctl -D "$dir/data" -w -l "$dir/log" -o "-c listen_addresses='' -k $dir -c max_connections=100 \
-    -c fsync=on -c synchronous_commit=on -c full_page_writes=on -c shared_buffers=1GB -c max_wal_size=4GB" start >>"$dir/log" 2>&1
-then echo "$dir"; else echo failed; cat "$dir/log"; fi
-exec >/dev/null 2>&1
-cat >/dev/null
-pg_ctl -D "$dir/data" -m immediate stop
-rm -rf "$dir"
-"#;
-
+/// As in earnest, with room for a million orders.
+const SETTINGS: &str = "-c max_connections=100 -c shared_buffers=1GB -c max_wal_size=4GB";
 /// A running cluster.
 pub struct Cluster {
     folder: PathBuf,
@@ -32,7 +19,9 @@ pub struct Cluster {
 impl Cluster {
     /// Starts one.
     pub fn start() -> Result<Cluster> {
-        let (folder, keeper) = keeper::keep(KEEPER).map_err(Error::msg)?;
+        let (folder, keeper) =
+            keeper::keep("ordo-load", keeper::Files::OnDisk, &format!("{} {SETTINGS}", keeper::DURABLE))
+                .map_err(Error::msg)?;
         Ok(Cluster { folder, keeper })
     }
 

@@ -48,7 +48,6 @@ pub struct Mutation(
     order::DeskMutation,
     order::AttemptMutation,
     account::SessionMutation,
-    account::TicketMutation,
     account::PasswordMutation,
     account::ServiceTokenMutation,
     account::TicketMutation,
@@ -82,7 +81,6 @@ pub fn schema(app: App, signer: Arc<dyn Signer>) -> Schema {
         .limit_directives(MAX_DIRECTIVES)
         .data(app.keys.cursors())
         .data(signer)
-        .data(Arc::new(app.clone()))
         .data(app)
         .finish()
 }

@@ -11,28 +11,9 @@ use tokio::sync::{Mutex, OnceCell};
 
 const TEMPLATE: &str = "ordo_template";
 
-/// Runs for as long as the test process lives, then stops the server and removes the directory. Statics are
-/// never dropped and a killed process cannot clean up, so the end of standard input is the signal: the kernel
-/// closes it however the process ends. Signals are ignored so that Ctrl-C cannot end this script too early.
-/// Each database takes 8 MB: in memory where there is plenty (23 ms for a fresh one), else under /tmp (up to
-/// 500 ms once a slow disk has to write it all back). Both paths are short enough for a socket's 107 bytes.
-const KEEPER: &str = r#"
-trap '' HUP INT PIPE TERM
-base=/tmp
-if [ "$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print ($4 > 4 * 1024 * 1024) }')" = 1 ] &&
-  awk '$1 == "MemAvailable:" { exit !($2 > 8 * 1024 * 1024) }' /proc/meminfo
-then base=/dev/shm; fi
-dir=$(mktemp -d "$base/ordo-XXXXXX") && chmod 0755 "$dir" || exit 1
-if initdb -D "$dir/data" -U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8 >"$dir/log" 2>&1 &&
-  pg_ctl -D "$dir/data" -w -l "$dir/log" -o "-c listen_addresses='' -k $dir -c max_connections=300 \
-    -c fsync=off -c synchronous_commit=off -c full_page_writes=off" start >>"$dir/log" 2>&1
-then echo "$dir"; else echo failed; cat "$dir/log"; fi
-exec >/dev/null 2>&1
-cat >/dev/null
-pg_ctl -D "$dir/data" -m immediate stop
-rm -rf "$dir"
-"#;
-
+/// Each database takes 8 MB, and none of them outlives its test.
+const SETTINGS: &str =
+    "-c max_connections=300 -c fsync=off -c synchronous_commit=off -c full_page_writes=off";
 struct Cluster {
     folder: PathBuf,
     /// Holds the write end of the keeper's standard input open; it is never waited for.
@@ -102,6 +83,6 @@ fn url(database: &str) -> String {
 }
 
 fn start() -> Result<Cluster, String> {
-    let (folder, keeper) = keeper::keep(KEEPER)?;
+    let (folder, keeper) = keeper::keep("ordo", keeper::Files::InMemory, SETTINGS)?;
     Ok(Cluster { folder, _keeper: keeper })
 }

@@ -86,21 +86,6 @@ pub fn signal(pid: u32, name: &str) -> Result<()> {
     if sent.success() { Ok(()) } else { bail!("no SIG{name} for {pid}") }
 }
 
-/// Lives as long as this process, then stops the server and removes the folder: the kernel closes its
-/// standard input however this process ends. Durable: what is acknowledged is on disk.
-const KEEPER: &str = r#"
-trap '' HUP INT PIPE TERM
-dir=$(mktemp -d /tmp/ordo-fault-XXXXXX) && chmod 0755 "$dir" || exit 1
-if initdb -D "$dir/data" -U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8 >"$dir/log" 2>&1 &&
-  pg_ctl -D "$dir/data" -w -l "$dir/log" -o "-c listen_addresses='' -k $dir -c max_connections=200 \
-    -c fsync=on -c synchronous_commit=on -c full_page_writes=on" start >>"$dir/log" 2>&1
-then echo "$dir"; else echo failed; cat "$dir/log"; fi
-exec >/dev/null 2>&1
-cat >/dev/null
-pg_ctl -D "$dir/data" -m immediate stop
-rm -rf "$dir"
-"#;
-
 /// A throwaway, durable PostgreSQL cluster on a Unix socket.
 pub struct Cluster {
     folder: PathBuf,
@@ -110,7 +95,12 @@ pub struct Cluster {
 impl Cluster {
     /// Starts one.
     pub fn start() -> Result<Cluster> {
-        let (folder, keeper) = keeper::keep(KEEPER).map_err(|reason| anyhow!(reason))?;
+        let (folder, keeper) = keeper::keep(
+            "ordo-fault",
+            keeper::Files::OnDisk,
+            &format!("{} -c max_connections=200", keeper::DURABLE),
+        )
+        .map_err(|reason| anyhow!(reason))?;
         Ok(Cluster { folder, keeper })
     }
 

@@ -208,11 +208,6 @@ impl<T: Teller> Hub<T> {
         }
     }
 
-    /// How many groups there are.
-    pub fn groups(&self) -> usize {
-        self.state().groups.len()
-    }
-
     /// What a stretch of the log after a position means to a watch, and where the stretch ends; nothing at the
     /// end of the log.
     ///

@@ -1,6 +1,6 @@
 //! How many orders stand in each status, told again whenever that changes.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_graphql::{Context, SimpleObject, Subscription};
 use domain::{book::Book, order::Filter, permission::Field};
@@ -76,7 +76,7 @@ impl CountSubscription {
 
 /// One stream of counts.
 struct Counting {
-    app: Arc<App>,
+    app: App,
     cursors: Cursors,
     session: Session,
     filter: Filter,
@@ -91,7 +91,7 @@ struct Counting {
 impl Counting {
     async fn open(ctx: &Context<'_>, conditions: OrderWhereInput) -> Result<Counting> {
         let session = viewer(ctx)?.clone();
-        let app = ctx.data_unchecked::<Arc<App>>().clone();
+        let app = ctx.data_unchecked::<App>().clone();
         let cursors = ctx.data_unchecked::<Cursors>().clone();
         let filter = conditions.read()?;
         if let Some(field) = filter.not_live() {

@@ -26,9 +26,6 @@ use super::{
 
 /// How late a transaction commits.
 const LATE: Duration = Duration::from_secs(2);
-/// Whether instances wake each other by NOTIFY, or by NATS where `NATS_URL` says so. Until they do, nothing is
-/// cut when these are, and the two faults below prove the poll alone.
-const BELL: bool = true;
 const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
     WHERE datname = current_database() AND application_name LIKE 'instance%'";
 
@@ -81,8 +78,8 @@ pub async fn terminate(site: &mut Site, scale: &Scale) -> Outcome {
     Ok(load.finish().await?.report(&format!("{ended} connections ended")))
 }
 
-/// The connection on which an instance waits for the bell falls silent: no end, no error, no bell.
-pub async fn silent_listener(site: &mut Site, scale: &Scale) -> Outcome {
+/// One instance that reaches the database through a proxy, another that needs none, and work at both.
+async fn behind_a_proxy(site: &mut Site, scale: &Scale) -> Result<(Proxy, Load)> {
     let database = site.postgres()?;
     let proxy = Proxy::to(Upstream::Unix(database.cluster.socket())).await?;
     let url = format!("postgres://postgres@{}/{}?sslmode=disable", proxy.address, database.name);
@@ -90,6 +87,12 @@ pub async fn silent_listener(site: &mut Site, scale: &Scale) -> Outcome {
     site.serve(1, &[]).await?;
     let load = Load::begin(site, Shape::usual()).await?;
     load.progress(scale.writes).await?;
+    Ok((proxy, load))
+}
+
+/// The connection on which an instance waits for the bell falls silent: no end, no error, no bell.
+pub async fn silent_listener(site: &mut Site, scale: &Scale) -> Outcome {
+    let (proxy, load) = behind_a_proxy(site, scale).await?;
     let begun = Instant::now();
     for _ in 0..scale.rounds {
         proxy.set(Mode::MuteListeners);
@@ -100,7 +103,7 @@ pub async fn silent_listener(site: &mut Site, scale: &Scale) -> Outcome {
     let within = begun..Instant::now();
     let finished = load.finish().await?;
     let muted = proxy.muted();
-    if BELL && muted == 0 {
+    if muted == 0 {
         bail!("no connection has listened, so none fell silent");
     }
     let p99 = finished.p99(&within)?;
@@ -110,13 +113,7 @@ pub async fn silent_listener(site: &mut Site, scale: &Scale) -> Outcome {
 /// All connections of an instance to its database fall silent at once, as when a firewall forgets them. New ones
 /// work: its streams go on without a restart, and its clients' writes elsewhere meanwhile.
 pub async fn silent_database(site: &mut Site, scale: &Scale) -> Outcome {
-    let database = site.postgres()?;
-    let proxy = Proxy::to(Upstream::Unix(database.cluster.socket())).await?;
-    let url = format!("postgres://postgres@{}/{}?sslmode=disable", proxy.address, database.name);
-    site.serve_on(url, &[]).await?;
-    site.serve(1, &[]).await?;
-    let load = Load::begin(site, Shape::usual()).await?;
-    load.progress(scale.writes).await?;
+    let (proxy, load) = behind_a_proxy(site, scale).await?;
     proxy.set(Mode::MutePresent);
     load.progress(scale.writes).await?;
     let finished = load.finish().await?;
@@ -135,7 +132,7 @@ pub async fn nats(site: &mut Site, scale: &Scale) -> Outcome {
         nats = nats.restart(load.progress(scale.writes)).await?;
     }
     load.progress(scale.writes).await?;
-    if BELL && connected == 0 {
+    if connected == 0 {
         bail!("no instance was connected to NATS, so none has lost it");
     }
     Ok(load.finish().await?.report(&format!("{connected} connections ended in {} stops", scale.rounds)))
