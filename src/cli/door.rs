@@ -1,6 +1,7 @@
 //! From settings to the front door.
 
 use ordo::{
+    bus::hub,
     config::{Allowed, Config, ConfigError},
     http::{Bounds, Identities, Limits, Proxies, Rate, Settings, SocketLimits, Tls, Trusted},
 };
@@ -23,6 +24,7 @@ pub(super) fn settings(config: &Config) -> Result<Settings, ConfigError> {
         limits: limits(config.allowed),
         bounds: Bounds { connections: config.allowed.connections, ..Bounds::default() },
         sockets: SocketLimits::default(),
+        live: hub::Limits::default(),
     })
 }
 

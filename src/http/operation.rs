@@ -122,11 +122,19 @@ impl Operations {
     pub(super) fn new(app: App, auth: Auth, settings: Settings) -> Operations {
         let auth = auth.knowing(app.keys.clone());
         let schema = schema(app.clone(), Arc::new(auth.clone()));
-        let Settings { introspection, trusted, only_trusted, operation_time: time, proxies, limits, .. } =
-            settings;
+        let Settings {
+            introspection,
+            trusted,
+            only_trusted,
+            operation_time: time,
+            proxies,
+            limits,
+            live,
+            ..
+        } = settings;
         let documents = Documents::new(Texts::new(trusted, only_trusted));
         let limiter = Limiter::new(limits, MonotonicClock);
-        let hub = Hub::new(app.feed.clone());
+        let hub = Hub::new(app.feed.clone(), live);
         Operations(Arc::new(Inner {
             app,
             auth,

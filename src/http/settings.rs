@@ -9,7 +9,10 @@ use super::{
     socket,
     texts::Trusted,
 };
-use crate::config::{Introspection, Secret};
+use crate::{
+    bus::hub,
+    config::{Introspection, Secret},
+};
 
 /// How the front door behaves.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub struct Settings {
     pub bounds: Bounds,
     /// What one socket may take.
     pub sockets: socket::Limits,
+    /// What is kept for subscribers.
+    pub live: hub::Limits,
     /// The certificate, for HTTPS.
     pub tls: Option<Tls>,
     /// Browsers are told to come with TLS only: right when TLS is spoken here or in front of it.
@@ -52,6 +57,7 @@ impl Default for Settings {
             limits: Limits::default(),
             bounds: Bounds::default(),
             sockets: socket::Limits::default(),
+            live: hub::Limits::default(),
             tls: None,
             tls_only: false,
             metrics_token: None,

@@ -1,6 +1,9 @@
 //! Equal subscriptions share the work and the words; nobody is told anything in words meant for others.
 
+use std::time::Duration;
+
 use domain::{actor::Membership, role::Role};
+use ordo::{bus::hub, http};
 use serde_json::{Value, json};
 
 use crate::harness::{Account, App, Client, Subscriber};
@@ -129,6 +132,73 @@ async fn a_member_whose_rights_change_leaves_and_the_others_stay() {
             break;
         }
         assert!(changed.elapsed() < std::time::Duration::from_secs(10), "support may do what staff may");
+    }
+}
+
+/// Writes a note of some length on an order.
+async fn note(app: &App, order: &str) {
+    let note = "mutation($order: ID!, $body: String!) { orderAddNote(input: { order: $order, body: $body, \
+        audience: PUBLIC }) { errors { code } } }";
+    let variables = json!({ "order": order, "body": "a word ".repeat(700) });
+    let noted = app.staff().data(note, variables).await;
+    assert_eq!(noted["orderAddNote"]["errors"], json!([]), "{noted}");
+}
+
+const NOTES: usize = 16;
+
+/// Somebody who does not read while so much is told that no buffer holds it; and what everybody else heard.
+async fn one_who_does_not_read(app: &App) -> (Subscriber, Vec<Value>) {
+    let order = app.place(&app.consumer(), &app.company.server, 1).await;
+    for _ in 0..40 {
+        note(app, &order).await;
+    }
+    let copies: String = (0..20).map(|n| format!("n{n}: notes {{ body }} ")).collect();
+    let query = format!("subscription {{ orderEvents {{ kind cursor order {{ {copies} }} }} }}");
+    let mut slow = app.staff().subscribe(&query, json!({})).await;
+    assert_eq!(slow.change().await["kind"], "STARTED");
+    let mut witness = listen(&app.staff(), None).await;
+    let mut heard = Vec::new();
+    for _ in 0..NOTES {
+        note(app, &order).await;
+        heard.push(witness.change().await);
+    }
+    (slow, heard)
+}
+
+async fn remembering_little(patience: Duration) -> App {
+    let live = hub::Limits { told: 2, patience, ..hub::Limits::default() };
+    let limits = http::Limits::roomy();
+    App::start_with(http::Settings { live, limits, ..http::Settings::default() }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_was_slow_for_a_while_hears_everything_all_the_same() {
+    let app = remembering_little(Duration::from_secs(60)).await;
+    let (mut slow, heard) = one_who_does_not_read(&app).await;
+    for expected in &heard {
+        assert_eq!(slow.change().await["cursor"], expected["cursor"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_stays_behind_is_told_so_and_goes_on_after_the_cursor_that_it_is_told() {
+    let app = remembering_little(Duration::ZERO).await;
+    let (mut slow, heard) = one_who_does_not_read(&app).await;
+    let mut taken = 0;
+    let ended = loop {
+        let message = slow.message().await;
+        if message["type"] == "error" {
+            break message["payload"][0]["extensions"].clone();
+        }
+        assert_eq!(message["payload"]["data"]["orderEvents"]["cursor"], heard[taken]["cursor"]);
+        taken += 1;
+    };
+    assert!(0 < taken && taken < heard.len(), "{taken} messages were taken");
+    assert_eq!(ended["code"], "TOO_SLOW");
+    assert_eq!(ended["cursor"], heard[taken - 1]["cursor"]);
+    let mut resumed = listen(&app.staff(), Some(&ended["cursor"])).await;
+    for expected in &heard[taken..] {
+        assert_eq!(resumed.change().await["cursor"], expected["cursor"]);
     }
 }
 

@@ -14,18 +14,10 @@ use std::{
 use slab::Slab;
 use tokio::time::Instant;
 
-use super::Tidings;
+use super::{Limits, Tidings};
 
 /// How often a group is told where the log stands.
 const CHECKPOINT: Duration = Duration::from_secs(30);
-/// How long words are kept for members that are slow to take them.
-const KEPT: Duration = Duration::from_secs(30);
-/// How many are kept at most.
-const MOST_TOLD: usize = 4_096;
-/// How many bytes all groups of a process keep; beyond, each keeps only what it has just told.
-const MOST_BYTES: usize = 64 << 20;
-/// How many may wait to be told before members have to read the log themselves.
-const MOST_PENDING: usize = 4_096;
 /// How long a group rests after it has told something, for each of its members and at most. One event reaches
 /// everybody at once; of many, a large group tells several at a time, for waking a member costs more than what
 /// it is told.
@@ -43,8 +35,8 @@ const RIGHTS: Duration = Duration::from_secs(1);
 pub(super) struct Kept(Arc<AtomicUsize>);
 
 impl Kept {
-    fn is_too_much(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > MOST_BYTES
+    fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -92,6 +84,7 @@ struct Listed {
 }
 
 pub(super) struct Desk<W, Who> {
+    limits: Limits,
     /// Everything after this position that concerns the group is in `told` or in `pending`.
     pub(super) since: i64,
     /// The position of the last that was told or offered.
@@ -100,6 +93,8 @@ pub(super) struct Desk<W, Who> {
     pending: VecDeque<Tidings>,
     seats: Slab<Seat<Who>>,
     listeners: HashMap<Who, Listed>,
+    /// Until when no listener's rights are old; none where that has to be looked up.
+    fresh_until: Option<Instant>,
     working: bool,
     due: Instant,
 }
@@ -117,14 +112,16 @@ pub(super) enum Found<'a, W> {
 }
 
 impl<W, Who: Clone + Eq + Hash> Desk<W, Who> {
-    pub(super) fn new(since: i64) -> Desk<W, Who> {
+    pub(super) fn new(since: i64, limits: Limits) -> Desk<W, Who> {
         Desk {
+            limits,
             since,
             offered: since,
             told: VecDeque::new(),
             pending: VecDeque::new(),
             seats: Slab::new(),
             listeners: HashMap::new(),
+            fresh_until: None,
             working: false,
             due: Instant::now() + CHECKPOINT,
         }
@@ -180,7 +177,7 @@ impl<W, Who: Clone + Eq + Hash> Desk<W, Who> {
             return false;
         }
         self.offered = seq;
-        if self.pending.len() == MOST_PENDING {
+        if self.pending.len() >= self.limits.pending {
             // Members read the log from where they are, each at its own pace.
             self.pending.clear();
             self.told.clear();
@@ -218,16 +215,29 @@ impl<W, Who: Clone + Eq + Hash> Desk<W, Who> {
     }
 
     /// Listeners whose rights have to be read again before anything is told.
-    pub(super) fn stale(&self, now: Instant) -> Vec<Who> {
+    pub(super) fn stale(&mut self, now: Instant) -> Vec<Who> {
+        // A large group is told hundreds of things a second, and has thousands of listeners.
+        if self.fresh_until.is_some_and(|until| now < until) {
+            return Vec::new();
+        }
         let is_stale = |listed: &Listed| listed.checked.is_none_or(|checked| now - checked >= RIGHTS);
         let stale = self.listeners.iter().filter(|(_, listed)| is_stale(listed));
-        stale.map(|(who, _)| who.clone()).collect()
+        let stale: Vec<Who> = stale.map(|(who, _)| who.clone()).collect();
+        if stale.is_empty() {
+            let oldest = self.listeners.values().filter_map(|listed| listed.checked).min();
+            self.fresh_until = oldest.map(|oldest| oldest + RIGHTS);
+        }
+        stale
     }
 
     /// What was read of the rights of some listeners is no longer to be trusted. Whether there are any.
     pub(super) fn doubt(&mut self, of: impl Fn(&Who) -> bool) -> bool {
         let listeners = self.listeners.iter_mut().filter(|(who, _)| of(who));
-        listeners.map(|(_, listed)| listed.checked = None).count() > 0
+        let any = listeners.map(|(_, listed)| listed.checked = None).count() > 0;
+        if any {
+            self.fresh_until = None;
+        }
+        any
     }
 
     /// The rights of these were read; some have moved.
@@ -254,7 +264,7 @@ impl<W, Who: Clone + Eq + Hash> Desk<W, Who> {
         let new = told.len();
         // Where the log went on without the group, what was told before that would leave a gap.
         self.told.extend(told.into_iter().filter(|told| told.seq() > self.since));
-        while self.told.len() > MOST_TOLD || self.told.len() > new && self.is_too_much() {
+        while self.told.len() > self.limits.told || self.told.len() > new && self.is_too_much() {
             self.forget_first();
         }
         self.everybody()
@@ -273,13 +283,13 @@ impl<W, Who: Clone + Eq + Hash> Desk<W, Who> {
 
     /// Forgets what is old.
     pub(super) fn trim(&mut self, now: Instant) {
-        while self.told.front().is_some_and(|told| now - told.at >= KEPT) {
+        while self.told.front().is_some_and(|told| now - told.at >= self.limits.kept) {
             self.forget_first();
         }
     }
 
     fn is_too_much(&self) -> bool {
-        self.told.front().is_some_and(|told| told.share.1.is_too_much())
+        self.told.front().is_some_and(|told| told.share.1.bytes() > self.limits.bytes)
     }
 
     fn forget_first(&mut self) {

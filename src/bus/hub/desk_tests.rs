@@ -6,6 +6,14 @@ use uuid::Uuid;
 use super::*;
 use crate::store::event::Position;
 
+const LIMITS: Limits = Limits {
+    told: 20,
+    kept: Duration::from_secs(30),
+    pending: 10,
+    bytes: 1_000,
+    patience: Duration::from_secs(60),
+};
+
 type Notes = Desk<&'static str, u8>;
 
 fn at(seq: i64) -> Tidings {
@@ -28,7 +36,7 @@ fn heard(desk: &Notes, seat: usize, position: i64) -> Result<i64, &'static str> 
 
 #[test]
 fn everybody_finds_what_comes_after_its_own_position() {
-    let (mut desk, kept) = (Notes::new(10), Kept::default());
+    let (mut desk, kept) = (Notes::new(10, LIMITS), Kept::default());
     let seat = desk.sit(1);
     desk.tell(told(&[12, 15], 1, &kept));
     let expected =
@@ -40,7 +48,7 @@ fn everybody_finds_what_comes_after_its_own_position() {
 
 #[test]
 fn one_begins_to_tell_and_goes_on_until_all_is_told() {
-    let mut desk = Notes::new(0);
+    let mut desk = Notes::new(0, LIMITS);
     desk.sit(1);
     assert!(desk.offer(at(1)), "somebody has to begin");
     assert!(!desk.offer(at(2)), "who has begun goes on");
@@ -54,7 +62,7 @@ fn one_begins_to_tell_and_goes_on_until_all_is_told() {
 
 #[test]
 fn only_a_large_group_rests() {
-    let mut desk = Notes::new(0);
+    let mut desk = Notes::new(0, LIMITS);
     for _ in 0..10 {
         desk.sit(1);
     }
@@ -71,7 +79,7 @@ fn only_a_large_group_rests() {
 
 #[test]
 fn nothing_is_told_where_nobody_is() {
-    let mut desk = Notes::new(0);
+    let mut desk = Notes::new(0, LIMITS);
     let seat = desk.sit(1);
     desk.offer(at(1));
     desk.leave(seat);
@@ -81,9 +89,9 @@ fn nothing_is_told_where_nobody_is() {
 
 #[test]
 fn too_much_to_tell_is_read_from_the_log_by_each_from_where_it_stands() {
-    let (mut desk, kept) = (Notes::new(0), Kept::default());
+    let (mut desk, kept) = (Notes::new(0, LIMITS), Kept::default());
     let seat = desk.sit(1);
-    let most = i64::try_from(MOST_PENDING).unwrap();
+    let most = i64::try_from(LIMITS.pending).unwrap();
     for seq in 1..=most {
         desk.offer(at(seq));
     }
@@ -96,13 +104,13 @@ fn too_much_to_tell_is_read_from_the_log_by_each_from_where_it_stands() {
 
 #[test]
 fn what_is_kept_is_bounded_in_number_and_in_bytes() {
-    let (mut desk, kept) = (Notes::new(0), Kept::default());
+    let (mut desk, kept) = (Notes::new(0, LIMITS), Kept::default());
     let seat = desk.sit(1);
-    let most = i64::try_from(MOST_TOLD).unwrap();
+    let most = i64::try_from(LIMITS.told).unwrap();
     desk.tell(told(&(1..=most + 5).collect::<Vec<_>>(), 1, &kept));
     assert_eq!((heard(&desk, seat, 4), heard(&desk, seat, 5)), (Err("behind"), Ok(6)));
 
-    let large = told(&[most + 6, most + 7], MOST_BYTES, &kept);
+    let large = told(&[most + 6, most + 7], LIMITS.bytes, &kept);
     desk.tell(large);
     assert_eq!(heard(&desk, seat, most + 4), Err("behind"), "only what was just told is kept");
     assert_eq!(heard(&desk, seat, most + 5), Ok(most + 6));
@@ -112,7 +120,7 @@ fn what_is_kept_is_bounded_in_number_and_in_bytes() {
 
 #[test]
 fn a_group_that_reaches_back_fits_what_it_has() {
-    let (mut desk, kept) = (Notes::new(10), Kept::default());
+    let (mut desk, kept) = (Notes::new(10, LIMITS), Kept::default());
     let seat = desk.sit(1);
     desk.tell(told(&[11], 1, &kept));
     desk.reach_back(3, 9, told(&[4], 1, &kept));
@@ -123,7 +131,7 @@ fn a_group_that_reaches_back_fits_what_it_has() {
 
 #[test]
 fn whoever_has_other_rights_now_hears_no_more_words_of_the_group() {
-    let (mut desk, kept) = (Notes::new(0), Kept::default());
+    let (mut desk, kept) = (Notes::new(0, LIMITS), Kept::default());
     let (one, other) = (desk.sit(1), desk.sit(2));
     let now = Instant::now() + RIGHTS;
     assert_eq!(HashSet::from_iter(desk.stale(now)), HashSet::from([1, 2]));
@@ -134,8 +142,22 @@ fn whoever_has_other_rights_now_hears_no_more_words_of_the_group() {
 }
 
 #[test]
+fn rights_in_doubt_are_read_though_none_is_old() {
+    let mut desk = Notes::new(0, LIMITS);
+    desk.sit(1);
+    desk.sit(2);
+    let now = Instant::now();
+    assert!(desk.stale(now).is_empty() && desk.stale(now).is_empty());
+    assert!(desk.doubt(|who| *who == 2) && !desk.doubt(|who| *who == 3));
+    assert_eq!(desk.stale(now), [2]);
+    desk.checked(&[2], &HashSet::new(), now);
+    assert!(desk.stale(now).is_empty());
+    assert_eq!(desk.stale(now + RIGHTS).len(), 2, "both are old by then");
+}
+
+#[test]
 fn where_the_log_stands_is_told_when_there_is_nothing_else() {
-    let mut desk = Notes::new(0);
+    let mut desk = Notes::new(0, LIMITS);
     desk.sit(1);
     let now = Instant::now();
     assert!(!desk.is_due(now));

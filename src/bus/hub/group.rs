@@ -9,7 +9,7 @@ use domain::{id::UserId, order::Watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    AGAIN, Key, MOST_PATIENCE, PATIENCE, Teller, Tidings,
+    AGAIN, Key, Limits, MOST_PATIENCE, PATIENCE, Teller, Tidings,
     desk::{BATCH, Desk, Kept, Told},
     directory::Filed,
     page, sighting,
@@ -49,9 +49,9 @@ impl<T: Teller> Group<T> {
         key: Key,
         (watch, teller): (Watch, T),
         (feed, kept): (Arc<Feed>, Kept),
-        since: i64,
+        (since, limits): (i64, Limits),
     ) -> Arc<Group<T>> {
-        let (desk, wished) = (Mutex::new(Desk::new(since)), Mutex::new(None));
+        let (desk, wished) = (Mutex::new(Desk::new(since, limits)), Mutex::new(None));
         Arc::new(Group { key, watch, teller, feed, kept, desk, wished })
     }
 

@@ -8,6 +8,7 @@ use std::{
 use domain::id::UserId;
 
 use super::{Hub, Listener, Teller, Tidings, desk::Found, group::Group};
+use crate::store::event::Position;
 
 /// How far back a group reads for those who join it; whoever has missed more reads the log alone.
 const REACH: i64 = 2_000;
@@ -31,7 +32,7 @@ pub struct Member<T: Teller> {
     group: Arc<Group<T>>,
     seat: usize,
     person: Option<UserId>,
-    position: i64,
+    position: Position,
     /// It has not caught up with the group yet since it came.
     joining: bool,
 }
@@ -56,16 +57,16 @@ impl<T: Teller> Member<T> {
     }
 
     /// Everything up to here has been heard.
-    pub fn position(&self) -> i64 {
+    pub fn position(&self) -> Position {
         self.position
     }
 
     /// It has heard everything up to a position by itself.
-    pub fn go_on_behind(&mut self, position: i64) {
+    pub fn go_on_behind(&mut self, position: Position) {
         self.position = position;
     }
 
-    /// Whether it has lost its group's pace.
+    /// Whether it has not caught up with its group yet since it came.
     pub fn is_joining(&self) -> bool {
         self.joining
     }
@@ -73,20 +74,20 @@ impl<T: Teller> Member<T> {
     /// What comes next after its position.
     pub fn poll_heard(&mut self, cx: &mut Context<'_>) -> Poll<Heard<T::Words>> {
         let mut desk = self.group.desk();
-        match desk.look(self.seat, self.position) {
+        match desk.look(self.seat, self.position.seq) {
             Found::Next(told) => {
                 self.joining = false;
                 if is_of(&told.tidings, self.person) {
                     return Poll::Ready(Heard::Own(told.tidings.clone()));
                 }
-                self.position = told.tidings.position().seq;
+                self.position = told.tidings.position();
                 return Poll::Ready(Heard::Words(told.words.clone()));
             }
             Found::Moved => return Poll::Ready(Heard::Moved),
-            Found::Behind if self.joining && desk.since - self.position <= REACH => {
+            Found::Behind if self.joining && desk.since - self.position.seq <= REACH => {
                 desk.wait(self.seat, cx);
                 drop(desk);
-                self.group.reach_back(self.position);
+                self.group.reach_back(self.position.seq);
                 return Poll::Pending;
             }
             Found::Behind => return Poll::Ready(Heard::Behind),

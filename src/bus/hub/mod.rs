@@ -23,11 +23,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 pub use member::{Heard, Member};
 
+pub use crate::store::event::Position;
+
 use self::{desk::Kept, directory::Directory, group::Group};
 use super::Feed;
 use crate::{
     error::Result,
-    store::event::{Logged, Position, Record, Subject},
+    store::event::{Logged, Record, Subject},
 };
 
 /// How often groups are looked at that nothing happens to.
@@ -91,6 +93,28 @@ pub trait Teller: Send + Sync + 'static {
     fn moved(&self, listeners: Vec<Self::Who>) -> BoxFuture<'_, Result<HashSet<Self::Who>>>;
 }
 
+/// What a process keeps for its subscribers.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many of its words a group keeps for members that are slow to take them.
+    pub told: usize,
+    /// And how long.
+    pub kept: Duration,
+    /// How much may wait to be told before a group's members have to read the log themselves.
+    pub pending: usize,
+    /// How many bytes of words all groups keep; beyond, each keeps only what it has just told.
+    pub bytes: usize,
+    /// For how long a member may be slower than its group.
+    pub patience: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let (kept, patience) = (Duration::from_secs(30), Duration::from_secs(60));
+        Limits { told: 4_096, kept, pending: 4_096, bytes: 64 << 20, patience }
+    }
+}
+
 /// What makes subscriptions equal: a hash of the operation, its variables and all that the policy reads.
 pub type Key = [u8; 32];
 
@@ -102,12 +126,13 @@ pub struct Listener<Who> {
     /// The person; its own orders are told to it in words of their own where the group has no person.
     pub person: Option<UserId>,
     /// Everything up to here has been told.
-    pub position: i64,
+    pub position: Position,
 }
 
 /// The groups of one process.
 pub struct Hub<T: Teller> {
     feed: Arc<Feed>,
+    limits: Limits,
     kept: Kept,
     state: Mutex<State<T>>,
 }
@@ -127,10 +152,10 @@ struct State<T: Teller> {
 
 impl<T: Teller> Hub<T> {
     /// No groups yet. Nothing is heard before [`Hub::run`].
-    pub fn new(feed: Arc<Feed>) -> Arc<Hub<T>> {
+    pub fn new(feed: Arc<Feed>, limits: Limits) -> Arc<Hub<T>> {
         let position = feed.head();
         let state = State { position, groups: HashMap::new(), directory: Directory::default() };
-        Arc::new(Hub { feed, kept: Kept::default(), state: Mutex::new(state) })
+        Arc::new(Hub { feed, limits, kept: Kept::default(), state: Mutex::new(state) })
     }
 
     /// Hands out what happens, for as long as it is polled.
@@ -189,7 +214,7 @@ impl<T: Teller> Hub<T> {
             Some(group) => group.clone(),
             None => {
                 let means = (self.feed.clone(), self.kept.clone());
-                let group = Group::new(key, found(), means, state.position.seq);
+                let group = Group::new(key, found(), means, (state.position.seq, self.limits));
                 state.directory.file(&group);
                 state.groups.insert(key, group.clone());
                 group
@@ -206,6 +231,11 @@ impl<T: Teller> Hub<T> {
             state.groups.remove(&group.key);
             state.directory.strike(group);
         }
+    }
+
+    /// For how long a subscriber may be slower than its group.
+    pub fn patience(&self) -> Duration {
+        self.limits.patience
     }
 
     /// What a stretch of the log after a position means to a watch, and where the stretch ends; nothing at the

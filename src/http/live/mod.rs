@@ -65,7 +65,7 @@ pub(super) async fn subscribe(
     match (opening.take(), session) {
         (Some(opened), Some(session)) => {
             let own = Own::new(operations, template, session, opened.watch);
-            Subscriber::new(own, opened.position.seq, first, counted, place).boxed()
+            Subscriber::new(own, opened.position, first, counted, place).boxed()
         }
         // It carries itself on.
         _ => {

@@ -20,7 +20,7 @@ use super::{
     template::Template,
 };
 use crate::{
-    bus::hub::{Heard, Listener, Member, Tidings},
+    bus::hub::{Heard, Listener, Member, Position, Tidings},
     error::{Error, Result},
     graphql::Session,
     http::{fault, limit::Held, operation::Operations},
@@ -36,13 +36,11 @@ const STATEMENTS: Duration = Duration::from_secs(10);
 const MOST_PATIENCE: Duration = Duration::from_secs(120);
 /// How many messages are prepared at once for a subscriber that reads the log itself.
 const BATCH: usize = 64;
-/// For how long a subscriber may read more slowly than its group is told.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a subscriber does for itself has come to this.
 enum Done {
     /// This is to be said; each stands at its position, and all up to the last position is done.
-    Told(Vec<(i64, Said)>, i64),
+    Told(Vec<(Position, Said)>, Position),
     /// Its rights are now these.
     Moved(Session),
     /// It is nobody any more.
@@ -64,7 +62,7 @@ pub(super) struct Subscriber {
     own: Own,
     member: Member<Crier>,
     /// What is to be said before the group is heard again.
-    queue: VecDeque<(i64, Said)>,
+    queue: VecDeque<(Position, Said)>,
     work: Option<BoxFuture<'static, Done>>,
     /// Since when it has been slower than its group.
     behind: Option<Instant>,
@@ -84,7 +82,7 @@ impl Own {
         Own { operations, template, session, watch: Arc::new(watch) }
     }
 
-    fn join(&self, position: i64) -> Member<Crier> {
+    fn join(&self, position: Position) -> Member<Crier> {
         let (shared, user) = scope(self.session.clone());
         let key = self.template.key(&shared);
         let listener = Listener { who: Who::of(&self.session), person: self.user(), position };
@@ -132,25 +130,25 @@ impl Own {
 
     /// Tells what happened to an order of its own.
     async fn tell(&self, tidings: Tidings) -> Result<Done> {
-        let at = tidings.position().seq;
+        let at = tidings.position();
         let said = tell(&self.operations, &self.template, &self.session, vec![tidings]).await?;
         Ok(Done::Told(said.into_iter().map(|said| (at, said)).collect(), at))
     }
 
     /// Reads the log by itself, a page of it, with the rights that it has now.
-    async fn catch_up(&self, after: i64) -> Result<Done> {
+    async fn catch_up(&self, after: Position) -> Result<Done> {
         let session = self.rights().await?;
         if self.template.key(&session) != self.template.key(&self.session) {
             return Ok(Done::Moved(session));
         }
-        let page = self.operations.hub().page(&self.watch, after).await?;
+        let page = self.operations.hub().page(&self.watch, after.seq).await?;
         let Some((mut tidings, last)) = page else { return Ok(Done::Told(Vec::new(), after)) };
-        let mut until = last.seq;
+        let mut until = last;
         if tidings.len() > BATCH {
             tidings.truncate(BATCH);
-            until = tidings.last().map_or(until, |last| last.position().seq);
+            until = tidings.last().map_or(until, |last| last.position());
         }
-        let at: Vec<i64> = tidings.iter().map(|tidings| tidings.position().seq).collect();
+        let at: Vec<Position> = tidings.iter().map(|tidings| tidings.position()).collect();
         let said = match tidings.is_empty() {
             true => Vec::new(),
             false => tell(&self.operations, &self.template, &session, tidings).await?,
@@ -163,7 +161,7 @@ impl Subscriber {
     /// A subscription that has been opened, with what it said first.
     pub(super) fn new(
         own: Own,
-        position: i64,
+        position: Position,
         first: Said,
         counted: metrics::Operation,
         place: Held,
@@ -202,9 +200,12 @@ impl Subscriber {
     /// Its group has gone on without it. It reads the log at its own pace, but not for ever.
     fn fall_behind(&mut self) -> Option<Said> {
         let since = *self.behind.get_or_insert_with(Instant::now);
-        if !self.member.is_joining() && since.elapsed() > PATIENCE {
-            let message = "you read more slowly than things happen; subscribe again, after the last cursor";
-            return Some(self.end(fault::error("TOO_SLOW", message.to_owned())));
+        if !self.member.is_joining() && since.elapsed() > self.own.operations.hub().patience() {
+            let message = "you read more slowly than things happen; subscribe again, after this cursor";
+            let mut error = fault::error("TOO_SLOW", message.to_owned());
+            let cursor = self.own.operations.app().keys.cursors().seal(self.member.position());
+            error.extensions.get_or_insert_default().set("cursor", cursor);
+            return Some(self.end(error));
         }
         let (own, after) = (self.own.clone(), self.member.position());
         self.work = Some(own.insist(async move |own| own.catch_up(after).await).boxed());

@@ -106,3 +106,71 @@ impl Hash {
         self.0.finalize().into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{Value as Json, value};
+    use chrono::DateTime;
+    use domain::{
+        actor::Person,
+        id::{OrganizationId, UserId},
+        role::Role,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        http::{
+            document::Documents,
+            envelope::Envelope,
+            live::crier::scope,
+            texts::{Texts, Trusted},
+        },
+        usecase::session::Credentials,
+    };
+
+    const TEXT: &str =
+        "subscription($where: W, $after: String) { events(where: $where, after: $after) { cursor } }";
+
+    fn session(person: u128, role: Role, organization: u128) -> Session {
+        let id = UserId(Uuid::from_u128(person));
+        let organization = OrganizationId(Uuid::from_u128(organization));
+        let memberships = vec![Membership { organization, role, offerings: Vec::new() }];
+        let actor = Actor::User(Person { id, memberships, only: None });
+        Session::new(actor, Credentials::of(id, None), DateTime::UNIX_EPOCH)
+    }
+
+    fn key(text: &str, variables: Json, session: Session) -> Key {
+        let documents = Documents::new(Texts::new(Trusted::default(), false));
+        let request = Request::new(text).variables(Variables::from_value(value!(variables)));
+        let prepared = documents.prepare(Envelope { request, persisted: None, document: None }).unwrap();
+        Template::of(&prepared).key(&scope(session).0)
+    }
+
+    #[test]
+    fn those_who_ask_for_the_same_and_see_the_same_are_equal() {
+        let staff = || session(1, Role::Staff, 9);
+        let (nothing, from) = (value!({}), value!({ "after": "abc" }));
+        let first = key(TEXT, nothing.clone(), staff());
+        assert_eq!(first, key(TEXT, from.clone(), staff()), "from wherever they begin");
+        assert_eq!(first, key(TEXT, nothing.clone(), session(2, Role::Staff, 9)), "whoever they are");
+        let others = [
+            key(TEXT, value!({ "where": { "status": "draft" } }), staff()),
+            key(&TEXT.replace("{ cursor }", "{ kind cursor }"), nothing.clone(), staff()),
+            key(TEXT, nothing.clone(), session(1, Role::Support, 9)),
+            key(TEXT, nothing.clone(), session(1, Role::Provider, 9)),
+            key(TEXT, nothing.clone(), session(1, Role::Provider, 8)),
+            key(TEXT, nothing.clone(), session(1, Role::Consumer, 9)),
+            key(TEXT, nothing, session(2, Role::Consumer, 9)),
+        ];
+        let all: std::collections::BTreeSet<Key> = others.into_iter().chain([first]).collect();
+        assert_eq!(all.len(), 8, "two of them that are not equal have one key");
+    }
+
+    #[test]
+    fn a_variable_that_says_more_than_where_to_begin_counts() {
+        let text = "subscription($a: String) { events(after: $a) { cursor(of: $a) } }";
+        let staff = || session(1, Role::Staff, 9);
+        assert_ne!(key(text, value!({ "a": "x" }), staff()), key(text, value!({ "a": "y" }), staff()));
+    }
+}

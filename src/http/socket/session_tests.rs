@@ -213,6 +213,17 @@ async fn a_client_that_reads_nothing_is_dropped_and_costs_little_until_then() {
 }
 
 #[tokio::test]
+async fn a_client_that_reads_again_in_time_hears_that_it_was_too_slow() {
+    let (sending, farewell) = (Duration::from_millis(500), Duration::from_secs(20));
+    let mut server = Server::start(Limits { sending, farewell, ..Limits::default() }).await;
+    let mut client = Client::greeted(&server, json!({})).await;
+    client.run("heavy").await;
+    server.until(Seen::Dropped("heavy".to_owned())).await;
+    let why = "Too slow: subscribe again, after your last cursor";
+    assert_eq!(client.closed().await, reason(1013, why));
+}
+
+#[tokio::test]
 async fn a_complete_is_heard_while_a_message_cannot_be_sent() {
     let mut server = server().await;
     let mut client = Client::greeted(&server, json!({})).await;
