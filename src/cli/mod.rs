@@ -5,6 +5,7 @@
 mod backup;
 mod bell;
 mod door;
+mod token;
 #[cfg(unix)]
 mod worker;
 
@@ -21,15 +22,14 @@ use chrono::TimeDelta;
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use domain::role::Role;
 use ordo::{
-    app::{App, Machine, World},
+    app::{App, Machine},
     config::{self, Config, Demo, SETTINGS, Setting, Sources},
     error::Error,
     graphql,
     http::{self, StartPage, auth::Auth},
-    keys::Keys,
-    store::{Store, people},
+    store::Store,
     telemetry::{log, trace::Traces},
-    usecase::{self, session::Signer},
+    usecase,
 };
 use tokio::net::TcpListener;
 
@@ -134,22 +134,6 @@ enum WorkflowCommand {
     },
 }
 
-/// Roles that a membership can give, and so a token can be asked for.
-const ROLES: [Role; 10] = [
-    Role::Admin,
-    Role::Staff,
-    Role::Support,
-    Role::Csr,
-    Role::Provider,
-    Role::Manager,
-    Role::Worker,
-    Role::Approver,
-    Role::Consumer,
-    Role::Agent,
-];
-/// How long the tokens of the demo are valid.
-const DEMO_HOURS: u32 = 24 * 7;
-
 /// Runs the command.
 pub async fn run(arguments: Arguments) -> Result<ExitCode> {
     let Arguments { flags, command } = arguments;
@@ -166,8 +150,8 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
             let traces = start_log(&config)?;
             let done = match command.unwrap_or(Command::Serve) {
                 Command::Migrate => migrate(&config).await,
-                Command::Token { who, hours } => token(&config, &who, hours).await,
-                Command::PasswordReset { who } => password_reset(&config, &who).await,
+                Command::Token { who, hours } => token::print_for(&config, &who, hours).await,
+                Command::PasswordReset { who } => token::print_reset(&config, &who).await,
                 Command::Demo => demo(&config).await,
                 Command::Backup { file } => backup::run(&config, &file).await,
                 #[cfg(unix)]
@@ -211,50 +195,6 @@ async fn demo(config: &Config) -> Result<()> {
     print("the demo company is loaded; now run `ordo serve`, and `ordo token --as staff`\n")
 }
 
-async fn token(config: &Config, who: &str, hours: u32) -> Result<()> {
-    let auth = auth(config, config.secret()?.bytes())?;
-    let store = open_existing(config).await?;
-    let token = issue(&store, &auth, who, hours).await?;
-    let Some((name, token)) = token else {
-        let roles: Vec<&str> = ROLES.iter().map(|role| role.name()).collect();
-        bail!("there is no account for `{who}`; name an e-mail address or one of {}", roles.join(", "));
-    };
-    store.close().await.map_err(plain)?;
-    eprintln!("for {name}, valid for {hours} hours:");
-    print(&format!("{token}\n"))
-}
-
-async fn password_reset(config: &Config, email: &str) -> Result<()> {
-    let secret = config.secret()?;
-    if !auth(config, secret.bytes())?.issues() {
-        return Err(http::auth::NotAnIssuer.into());
-    }
-    let store = open_existing(config).await?;
-    let user = people::user_by_email(&store, email).await;
-    let user = user.map_err(plain).context("the account could not be read; was the database migrated?")?;
-    let Some(user) = user else { bail!("there is no account for `{email}`") };
-    let keys = Keys::derive(secret.bytes());
-    let given = usecase::session::reset_token(&store, &keys, user.id, Machine.now()).await;
-    let (token, _) = given.map_err(plain)?;
-    store.close().await.map_err(plain)?;
-    eprintln!("for {} <{}>, valid for an hour, in `passwordReset`:", user.name, user.email);
-    print(&format!("{token}\n"))
-}
-
-/// A token for the account with this role or e-mail address, and whose it is.
-async fn issue(store: &Store, auth: &Auth, who: &str, hours: u32) -> Result<Option<(String, String)>> {
-    let role = ROLES.into_iter().find(|role| role.name() == who);
-    let user = match role {
-        Some(role) => people::user_by_role(store, role).await,
-        None => people::user_by_email(store, who).await,
-    };
-    let user = user.map_err(plain).context("the account could not be read; was the database migrated?")?;
-    let Some(user) = user else { return Ok(None) };
-    let now = Machine.now();
-    let token = auth.issue(user.id, now, now + TimeDelta::hours(hours.into()))?;
-    Ok(Some((format!("{} <{}>", user.name, user.email), token)))
-}
-
 fn check(file: &PathBuf) -> Result<ExitCode> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("{shown} cannot be read"))?;
@@ -290,7 +230,7 @@ async fn serve(config: &Config) -> Result<()> {
     let app = bell::hung(app, wire).await?;
     let mut start = StartPage { tls: settings.tls.is_some(), ..StartPage::default() };
     if demo {
-        start.tokens = Some(demo_tokens(&app, &auth).await?);
+        start.tokens = Some(token::of_the_demo(&app, &auth).await?);
     }
     tokio::spawn(app.feed.clone().run());
     tokio::spawn(usecase::upkeep::run(app.clone(), TimeDelta::days(config.feed_days.into())));
@@ -326,20 +266,6 @@ async fn load_demo_apart(config: &Config) -> Result<()> {
         bail!("the demo company could not be loaded: {said}");
     }
     Ok(())
-}
-
-async fn demo_tokens(app: &App, auth: &Auth) -> Result<Vec<(String, String)>> {
-    let mut tokens = Vec::new();
-    for role in ROLES {
-        match issue(&app.store, auth, role.name(), DEMO_HOURS).await {
-            Ok(Some((_, token))) => tokens.push((role.name().to_owned(), token)),
-            Ok(None) => {}
-            // Tokens come from elsewhere: then there is nothing to print.
-            Err(error) if error.is::<http::auth::NotAnIssuer>() => break,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(tokens)
 }
 
 fn greet(url: &str, tokens: Option<&[(String, String)]>) -> Result<()> {
