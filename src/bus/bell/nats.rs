@@ -1,11 +1,11 @@
 //! The bell over NATS: plain messages on a subject of the database's own. Nothing is kept there; what is
 //! missed is found by the poll.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_nats::{Client, ConnectOptions, Event, ServerAddr, Subscriber};
 use futures_util::StreamExt;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::Ring;
@@ -13,7 +13,7 @@ use crate::error::Error;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Rings that wait to be heard; further ones are dropped, for those before them wake us all the same.
+/// Rings that wait to be heard. Of what overflows only that it did is known, and counts as news.
 const WAITING: usize = 64;
 /// What was given up goes on trying to connect until it notices; slowly.
 const ABANDONED: Duration = Duration::from_secs(2);
@@ -92,8 +92,11 @@ fn plain(text: &str) -> String {
 /// A connection to NATS.
 pub(super) struct Line {
     client: Client,
+    database: Uuid,
     subject: String,
     rings: Subscriber,
+    /// Rings were dropped unread.
+    overflow: Arc<Notify>,
     /// The connection that the subscription was made on is gone.
     cut: watch::Receiver<bool>,
 }
@@ -101,6 +104,8 @@ pub(super) struct Line {
 impl Line {
     pub(super) async fn open(servers: &Servers, database: Uuid) -> Result<Line, Error> {
         let (lost, cut) = watch::channel(false);
+        let overflow = Arc::new(Notify::new());
+        let dropped = Arc::clone(&overflow);
         let options = servers
             .options()
             .name("ordo")
@@ -108,15 +113,17 @@ impl Line {
             .subscription_capacity(WAITING)
             .reconnect_delay_callback(|attempt| if attempt <= 1 { Duration::ZERO } else { ABANDONED })
             .event_callback(move |event| {
-                if matches!(event, Event::Disconnected | Event::Closed) {
-                    lost.send_replace(true);
+                match event {
+                    Event::Disconnected | Event::Closed => drop(lost.send_replace(true)),
+                    Event::SlowConsumer(_) => dropped.notify_one(),
+                    _ => (),
                 }
                 std::future::ready(())
             });
         let client = options.connect(servers.places.clone()).await.map_err(broken)?;
         let subject = format!("ordo.bell.{database}");
         let rings = client.subscribe(subject.clone()).await.map_err(broken)?;
-        Ok(Line { client, subject, rings, cut })
+        Ok(Line { client, database, subject, rings, overflow, cut })
     }
 
     /// May be dropped while it waits.
@@ -126,6 +133,7 @@ impl Line {
                 let heard = heard.ok_or_else(|| Error::internal("the subscription at NATS has ended"))?;
                 Ok(Ring::read(&heard.payload))
             }
+            () = self.overflow.notified() => Ok(Some(Ring { database: self.database, head: i64::MAX })),
             _ = self.cut.wait_for(|cut| *cut) => Err(Error::internal("NATS is disconnected")),
         }
     }
