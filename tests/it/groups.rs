@@ -202,6 +202,37 @@ async fn one_who_stays_behind_is_told_so_and_goes_on_after_the_cursor_that_it_is
     }
 }
 
+/// The next that is told of an order.
+async fn news(stream: &mut Subscriber) -> Value {
+    loop {
+        let change = stream.change().await;
+        if change["kind"] != "CHECKPOINT" {
+            return change;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_may_see_nothing_of_what_happens_is_told_how_far_the_log_has_come() {
+    let live = hub::Limits { checkpoint: Duration::ZERO, ..hub::Limits::default() };
+    let app = App::start_with(http::Settings { live, ..http::Settings::default() }).await;
+    let mut idle = listen(&app.stranger(), None).await;
+    let mut seen = listen(&app.staff(), None).await;
+    app.place(&app.consumer(), &app.company.server, 1).await;
+    let placed = news(&mut seen).await;
+    let mark = loop {
+        let change = idle.change().await;
+        assert_eq!((&change["kind"], &change["orderId"]), (&json!("CHECKPOINT"), &Value::Null));
+        // The same place in the log, sealed alike for everybody.
+        if change["cursor"] == placed["cursor"] {
+            break change;
+        }
+    };
+    let mut resumed = listen(&app.staff(), Some(&mark["cursor"])).await;
+    let next = app.place(&app.consumer(), &app.company.server, 1).await;
+    assert_eq!(news(&mut resumed).await["orderId"], json!(next), "nothing from before the mark");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_token_that_is_revoked_ends_its_streams_though_nothing_else_happens() {
     let app = App::start().await;

@@ -16,8 +16,6 @@ use tokio::time::Instant;
 
 use super::{Limits, Tidings};
 
-/// How often a group is told where the log stands.
-const CHECKPOINT: Duration = Duration::from_secs(30);
 /// How long a group rests after it has told something, for each of its members and at most. One event reaches
 /// everybody at once; of many, a large group tells several at a time, for waking a member costs more than what
 /// it is told.
@@ -123,7 +121,7 @@ impl<W, Who: Clone + Eq + Hash> Desk<W, Who> {
             listeners: HashMap::new(),
             fresh_until: None,
             working: false,
-            due: Instant::now() + CHECKPOINT,
+            due: Instant::now() + limits.checkpoint,
         }
     }
 
@@ -192,7 +190,7 @@ impl<W, Who: Clone + Eq + Hash> Desk<W, Who> {
     pub(super) fn is_due(&mut self, now: Instant) -> bool {
         let due = now >= self.due;
         if due {
-            self.due = now + CHECKPOINT;
+            self.due = now + self.limits.checkpoint;
         }
         due && self.pending.is_empty()
     }

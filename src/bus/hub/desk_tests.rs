@@ -12,6 +12,7 @@ const LIMITS: Limits = Limits {
     pending: 10,
     bytes: 1_000,
     patience: Duration::from_secs(60),
+    checkpoint: Duration::from_secs(30),
 };
 
 type Notes = Desk<&'static str, u8>;
@@ -161,8 +162,8 @@ fn where_the_log_stands_is_told_when_there_is_nothing_else() {
     desk.sit(1);
     let now = Instant::now();
     assert!(!desk.is_due(now));
-    assert!(desk.is_due(now + CHECKPOINT * 2));
-    assert!(!desk.is_due(now + CHECKPOINT * 2), "not twice");
+    assert!(desk.is_due(now + LIMITS.checkpoint * 2));
+    assert!(!desk.is_due(now + LIMITS.checkpoint * 2), "not twice");
     desk.offer(at(1));
-    assert!(!desk.is_due(now + CHECKPOINT * 4));
+    assert!(!desk.is_due(now + LIMITS.checkpoint * 4));
 }

@@ -106,12 +106,15 @@ pub struct Limits {
     pub bytes: usize,
     /// For how long a member may be slower than its group.
     pub patience: Duration,
+    /// How often members are told where the log stands, though nothing happened that they may see.
+    pub checkpoint: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        let (kept, patience) = (Duration::from_secs(30), Duration::from_secs(60));
-        Limits { told: 4_096, kept, pending: 4_096, bytes: 64 << 20, patience }
+        let (kept, checkpoint) = (Duration::from_secs(30), Duration::from_secs(30));
+        let patience = Duration::from_secs(60);
+        Limits { told: 4_096, kept, pending: 4_096, bytes: 64 << 20, patience, checkpoint }
     }
 }
 

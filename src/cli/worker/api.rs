@@ -177,7 +177,7 @@ pub(super) fn refusal(errors: &Value) -> Result<(), Failure> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (code, message) = (text(&error["extensions"]["code"]), text(&error["message"]));
     Err(match code.as_str() {
-        "RATE_LIMITED" | "INTERNAL" | "TIMEOUT" => Failure::Again(message),
+        "RATE_LIMITED" | "INTERNAL" | "TIMEOUT" | "TOO_SLOW" => Failure::Again(message),
         "UNAUTHENTICATED" | "FORBIDDEN" => Failure::Final(message),
         _ => Failure::Refused { code, message },
     })
@@ -188,4 +188,22 @@ fn refused(errors: &Value) -> Option<Failure> {
     let error = errors.get(0)?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     Some(Failure::Refused { code: text(&error["code"]), message: text(&error["message"]) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_tried_again_and_what_stays_is_not() {
+        let answered = |code: &str| refusal(&serde_json::json!([{ "extensions": { "code": code } }]));
+        for code in ["RATE_LIMITED", "INTERNAL", "TIMEOUT", "TOO_SLOW"] {
+            assert!(matches!(answered(code), Err(Failure::Again(_))), "{code}");
+        }
+        for code in ["UNAUTHENTICATED", "FORBIDDEN"] {
+            assert!(matches!(answered(code), Err(Failure::Final(_))), "{code}");
+        }
+        assert!(matches!(answered("CURSOR_EXPIRED"), Err(Failure::Refused { .. })));
+        assert!(refusal(&Value::Null).is_ok());
+    }
 }
