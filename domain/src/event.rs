@@ -36,11 +36,13 @@ pub enum EventKind {
     Deleted,
     /// A deleted order came back.
     Restored,
+    /// The order was removed for good; this is its last event.
+    Purged,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [EventKind; 11] = [
+    pub const ALL: [EventKind; 12] = [
         EventKind::Created,
         EventKind::Imported,
         EventKind::StatusChanged,
@@ -52,6 +54,7 @@ impl EventKind {
         EventKind::Refund,
         EventKind::Deleted,
         EventKind::Restored,
+        EventKind::Purged,
     ];
 
     /// The name in the database and in the API.
@@ -68,6 +71,7 @@ impl EventKind {
             EventKind::Refund => "REFUND",
             EventKind::Deleted => "DELETED",
             EventKind::Restored => "RESTORED",
+            EventKind::Purged => "PURGED",
         }
     }
 

@@ -103,11 +103,17 @@ pub enum Operation {
     NoteToProvider,
     /// Write a note that everybody on the order reads.
     NoteToPublic,
+    /// Hide the order from all but staff.
+    Delete,
+    /// Bring a deleted order back.
+    Restore,
+    /// Remove a deleted order for good.
+    Purge,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 9] = [
+    pub const ALL: [Operation; 12] = [
         Operation::AssignCsr,
         Operation::AssignAgent,
         Operation::RecordPayment,
@@ -117,6 +123,9 @@ impl Operation {
         Operation::NoteToStaff,
         Operation::NoteToProvider,
         Operation::NoteToPublic,
+        Operation::Delete,
+        Operation::Restore,
+        Operation::Purge,
     ];
 
     /// The name in refusals and snapshots.
@@ -131,6 +140,9 @@ impl Operation {
             Operation::NoteToStaff => "note_to_staff",
             Operation::NoteToProvider => "note_to_provider",
             Operation::NoteToPublic => "note_to_public",
+            Operation::Delete => "delete",
+            Operation::Restore => "restore",
+            Operation::Purge => "purge",
         }
     }
 
@@ -145,6 +157,8 @@ impl Operation {
             Operation::NoteToStaff => OPERATOR,
             Operation::NoteToProvider => OPERATOR.union(RoleSet::of(&[Provider, Manager])),
             Operation::NoteToPublic => OPERATOR.union(RoleSet::of(&[Provider, Manager])),
+            Operation::Delete => BACK_OFFICE,
+            Operation::Restore | Operation::Purge => gone_ceiling().union(RoleSet::of(&[System])),
         }
     }
 }

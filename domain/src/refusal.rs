@@ -93,6 +93,12 @@ pub enum Block {
     UnrefundedPayment,
     /// The order is deleted.
     Deleted,
+    /// The order is not deleted, and its workflow lets nobody remove it from its status.
+    NotDeleted,
+    /// Somebody is at work on the order.
+    WorkUnderWay,
+    /// Removing the order would lose track of money that came in.
+    HoldsPayments,
 }
 
 impl Block {
@@ -102,6 +108,9 @@ impl Block {
             Block::Guard(guard) => guard.name(),
             Block::UnrefundedPayment => "unrefunded_payment",
             Block::Deleted => "deleted",
+            Block::NotDeleted => "not_deleted",
+            Block::WorkUnderWay => "work_under_way",
+            Block::HoldsPayments => "holds_payments",
         }
     }
 
@@ -111,6 +120,11 @@ impl Block {
             Block::Guard(guard) => guard.sentence(),
             Block::UnrefundedPayment => "the order holds payments: refund them, or say keepCredit: true",
             Block::Deleted => "the order is deleted; an administrator can restore it",
+            Block::NotDeleted => "only deleted orders can be removed for good: delete the order first",
+            Block::WorkUnderWay => {
+                "somebody is at work on the order: let the attempt end, or cancel the order first"
+            }
+            Block::HoldsPayments => "the order holds payments: refund them first",
         }
     }
 }

@@ -46,6 +46,7 @@ pub struct Mutation(
     order::PlaceMutation,
     order::ActionMutation,
     order::DeskMutation,
+    order::RemovalMutation,
     order::AttemptMutation,
     account::SessionMutation,
     account::PasswordMutation,

@@ -172,6 +172,13 @@ fn new_row(event: &Event) -> Result<event::ActiveModel> {
     })
 }
 
+/// Blanks the reasons that people gave for changes of these orders; what happened, and who did it, stays.
+pub(super) async fn forget_reasons(tx: &Tx, orders: &[Uuid]) -> Result<()> {
+    let mut sql = Sql::new(tx.db(), "UPDATE events SET reason = NULL WHERE reason IS NOT NULL AND ");
+    sql.push("subject_kind = ").bind(SUBJECT).push(" AND ").among("subject_id", orders);
+    sql.run(tx.db()).await.map(|_| ())
+}
+
 /// The key of the lock that the one stamper holds; "ordo" in ASCII.
 const STAMPER: i64 = 0x6f72_646f;
 

@@ -17,6 +17,7 @@ pub mod order;
 pub mod parts;
 pub mod people;
 mod reader;
+mod removal;
 mod save;
 pub mod scope;
 pub mod service_token;

@@ -11,7 +11,7 @@ use entity as row;
 use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, IntoActiveModel, SqlErr, Value};
 
 use super::{
-    Reads, Tx, event,
+    Reads, Tx, event, removal,
     sql::{to_json, update_many},
 };
 use crate::error::{Error, Result};
@@ -28,13 +28,22 @@ pub async fn save(tx: &Tx, decisions: &[Decision]) -> Result<()> {
     let mut attempts = Changes::default();
     let mut invoices = Changes::default();
     let (mut payments, mut refunds, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut gone = Vec::new();
     for decision in decisions {
         let (before, after, id) = (decision.before(), decision.after(), decision.after().head.id);
+        let children = Children { before, after };
+        let (new, changed) = children.compare(|order| order.invoice.as_slice(), |invoice| invoice.id);
+        invoices.new.extend(new.map(|invoice| new_invoice(after, invoice)));
+        invoices.changed.extend(changed.map(changed_invoice));
+        // Of an order that goes only the books are left to write.
+        if decision.is_gone() {
+            gone.push(decision);
+            continue;
+        }
         match before {
             None => orders.new.push(new_order(decision)?),
             Some(_) => orders.changed.push(changed_order(decision)?),
         }
-        let children = Children { before, after };
         for resource in &after.resources {
             match decision.resources_before().iter().find(|before| before.id == resource.id) {
                 None => resources.new.push(new_resource(resource)),
@@ -48,9 +57,6 @@ pub async fn save(tx: &Tx, decisions: &[Decision]) -> Result<()> {
         let (new, changed) = children.compare(|order| &order.attempts, |attempt| attempt.id);
         attempts.new.extend(new.map(|attempt| new_attempt(id, attempt)));
         attempts.changed.extend(changed.map(changed_attempt));
-        let (new, changed) = children.compare(|order| order.invoice.as_slice(), |invoice| invoice.id);
-        invoices.new.extend(new.map(|invoice| new_invoice(after, invoice)));
-        invoices.changed.extend(changed.map(changed_invoice));
         let (new, _) = children.compare(|order| &order.payments, |payment| payment.id);
         payments.extend(new.map(|payment| new_payment(after, payment)));
         let (new, _) = children.compare(|order| &order.refunds, |refund| refund.id);
@@ -58,6 +64,9 @@ pub async fn save(tx: &Tx, decisions: &[Decision]) -> Result<()> {
         notes.extend(after.notes.iter().map(|note| new_note(id, note)));
     }
     let reference = decisions.iter().find_map(|d| d.after().head.external_reference.clone());
+    let numbers: Vec<i64> =
+        orders.new.iter().filter_map(|order| order.number.try_as_ref()).copied().collect();
+    removal::check_numbers(tx, &numbers).await?;
     insert(tx, orders.new).await.map_err(|error| taken(error, reference))?;
     let expected = orders.changed.len() as u64;
     if update_many(tx.db(), "orders", ORDER_COLUMNS, orders.changed).await? != expected {
@@ -74,6 +83,7 @@ pub async fn save(tx: &Tx, decisions: &[Decision]) -> Result<()> {
     insert(tx, payments).await?;
     insert(tx, refunds).await?;
     insert(tx, notes).await?;
+    removal::remove(tx, &gone).await?;
     event::append(tx, decisions.iter().flat_map(Decision::events)).await
 }
 

@@ -31,6 +31,7 @@ impl Mutation {
         // A renewal is no event, and tells nothing of the order.
         let told = match field {
             "attemptRenew" => "leaseUntil",
+            "orderPurge" => "purged replayed",
             _ => "order { id number version status { code } } event { id } replayed",
         };
         format!(
@@ -49,6 +50,11 @@ impl Mutation {
             input.remove("order");
             input.extend(held.as_object().expect("a hold").clone());
         }
+        if self.field == "orderPurge" {
+            let query = "query($id: ID!) { order(by: { id: $id }) { number } }";
+            input["number"] =
+                app.admin().data(query, json!({ "id": order })).await["order"]["number"].clone();
+        }
         variables
     }
 
@@ -64,8 +70,8 @@ impl Mutation {
 pub fn mutations(app: &App) -> Vec<Mutation> {
     let company = &app.company;
     let row = |field, goods: &Goods, status, input| {
-        let paid = if field == "orderRefund" { 100 } else { 0 };
-        Mutation { field, wanted: Wanted { paid, ..Wanted::new(goods, status) }, input }
+        let (paid, deleted) = (if field == "orderRefund" { 100 } else { 0 }, field == "orderRestore");
+        Mutation { field, wanted: Wanted { paid, deleted, ..Wanted::new(goods, status) }, input }
     };
     let (server, webspace, parcel) = (&company.server, &company.webspace, &company.parcel);
     let (allocation, pallet) = (&company.allocation, &company.pallet);
@@ -86,6 +92,7 @@ pub fn mutations(app: &App) -> Vec<Mutation> {
         row("orderClose", pallet, "shipped", none()),
         row("orderComplete", allocation, "executing", none()),
         row("orderConfirmPayment", server, "pending_payment", none()),
+        row("orderDelete", server, "pending_payment", none()),
         row("orderDeliver", parcel, "in_transit", none()),
         row("orderDispatch", parcel, "processing", none()),
         row("orderFail", server, "provisioning", json!({ "error": { "message": "full" } })),
@@ -93,10 +100,12 @@ pub fn mutations(app: &App) -> Vec<Mutation> {
         row("orderMarkFraud", webspace, "pending", json!({ "reason": "stolen card" })),
         row("orderProcess", parcel, "pending", none()),
         row("orderProvision", server, "validating", none()),
+        row("orderPurge", webspace, "cancelled", json!({ "number": "1000000000" })),
         row("orderRecordPayment", server, "pending_payment", json!({ "amount": euro, "method": "CASH" })),
         row("orderRefund", server, "pending_payment", json!({ "amount": euro, "reason": "goodwill" })),
         row("orderReject", allocation, "pending_consumer", json!({ "reason": "too dear" })),
         row("orderResetToPending", webspace, "active", none()),
+        row("orderRestore", server, "draft", none()),
         row("orderRetry", server, "failed", none()),
         row("orderSetStatus", parcel, "pending", json!({ "to": "processing" })),
         row("orderShip", pallet, "open", none()),

@@ -35,6 +35,7 @@ mod operating;
 mod plan;
 mod postgres;
 mod proof;
+mod removal;
 mod retention;
 mod schema;
 mod service_token;

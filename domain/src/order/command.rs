@@ -108,6 +108,18 @@ pub enum Command {
     },
     /// Take an attempt at a line, or tell how one ended.
     Work(Work),
+    /// Hide it from all but staff.
+    Delete {
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Bring it back after it was deleted.
+    Restore,
+    /// Remove it for good.
+    Purge {
+        /// Its number, typed again.
+        number: OrderNumber,
+    },
 }
 
 /// A text from outside, trimmed and bounded.

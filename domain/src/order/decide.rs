@@ -9,6 +9,7 @@ use super::{
     decision::{Decision, Remark, Working},
     effect,
     guard::Subject,
+    removal::Remover,
 };
 use crate::{
     actor::{Actor, Rights},
@@ -48,7 +49,7 @@ pub fn decide(
     if rights.standing.is_empty() {
         return Err(Refusal::NotFound { what: "order" });
     }
-    if deleted {
+    if deleted && !matches!(command, Command::Restore | Command::Purge { .. }) {
         return Err(Refusal::GuardFailed(Block::Deleted));
     }
     let mut working = Working::on(order, setting.workflow, mint);
@@ -68,8 +69,13 @@ pub fn decide(
         }
         Command::AddNote { body, audience } => cx.add_note(&mut working, body, *audience)?,
         Command::Work(work) => claim::Worker { setting, rights }.does(&mut working, work)?,
+        Command::Delete { reason } => Remover { setting, rights }.delete(&mut working, reason.as_deref())?,
+        Command::Restore => Remover { setting, rights }.restore(&mut working)?,
+        Command::Purge { number } => Remover { setting, rights }.purge(&mut working, *number)?,
     }
-    run_automatic(&mut working, setting.facts)?;
+    if working.is_there() {
+        run_automatic(&mut working, setting.facts)?;
+    }
     Ok(working.finish())
 }
 

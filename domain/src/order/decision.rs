@@ -20,6 +20,7 @@ pub struct Decision {
     /// The resources as they were: an UPDATE works on one that is older than its order.
     resources: Vec<Resource>,
     awaits_worker: bool,
+    gone: bool,
 }
 
 impl Decision {
@@ -41,6 +42,11 @@ impl Decision {
     /// Whether the order will wait for a worker; see [`awaits_worker`].
     pub fn awaits_worker(&self) -> bool {
         self.awaits_worker
+    }
+
+    /// Whether the order is removed for good, and what it was with it.
+    pub fn is_gone(&self) -> bool {
+        self.gone
     }
 
     /// What is written once, with a new order.
@@ -67,6 +73,7 @@ pub(super) struct Working<'a> {
     events: Vec<Event>,
     facet: Option<Facet>,
     resources: Vec<Resource>,
+    gone: bool,
     pub(super) workflow: &'a Definition,
     pub(super) mint: &'a mut Mint,
 }
@@ -94,6 +101,7 @@ impl<'a> Working<'a> {
             resources: order.resources.clone(),
             particulars: None,
             events: Vec::new(),
+            gone: false,
             workflow,
             mint,
         }
@@ -108,7 +116,18 @@ impl<'a> Working<'a> {
     ) -> Working<'a> {
         let (before, facet, events) = (None, None, Vec::new());
         let resources = order.resources.clone();
-        Working { before, facet, order, resources, particulars: Some(particulars), events, workflow, mint }
+        let particulars = Some(particulars);
+        Working { before, facet, order, resources, particulars, events, gone: false, workflow, mint }
+    }
+
+    /// From now on the order exists no more.
+    pub(super) fn go(&mut self) {
+        self.gone = true;
+    }
+
+    /// Whether anything more can be done to the order: a deleted one rests.
+    pub(super) fn is_there(&self) -> bool {
+        !self.gone && self.order.head.deleted_at.is_none()
     }
 
     /// Appends an event: one version further, `before` joined to the last `after`.
@@ -130,7 +149,7 @@ impl<'a> Working<'a> {
             audience,
             detail: remark.detail,
             before: self.facet.replace(after.clone()),
-            after: Some(after),
+            after: (!self.gone).then_some(after),
             at: self.mint.now(),
         });
     }
@@ -149,6 +168,7 @@ impl<'a> Working<'a> {
             particulars: self.particulars,
             events: self.events,
             resources: self.resources,
+            gone: self.gone,
         }
     }
 }

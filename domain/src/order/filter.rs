@@ -168,7 +168,7 @@ pub fn sight(watch: &Watch, event: &Event) -> Sight {
         (false, false) => Sight::Nothing,
         (false, true) if event.kind == EventKind::Created => Sight::Created,
         (false, true) => Sight::Entered,
-        (true, false) if event.kind == EventKind::Deleted => Sight::Removed,
+        (true, false) if matches!(event.kind, EventKind::Deleted | EventKind::Purged) => Sight::Removed,
         (true, false) => Sight::Left,
         (true, true) if watch.told_of(event) => Sight::Changed,
         (true, true) => Sight::Nothing,

@@ -17,6 +17,7 @@ mod lease;
 mod part;
 mod place;
 mod pricing;
+mod removal;
 mod stall;
 mod tally;
 mod vocabulary;

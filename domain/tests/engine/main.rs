@@ -9,6 +9,7 @@ mod matrix;
 mod money;
 mod properties;
 mod reachability;
+mod removal;
 mod resources;
 mod rights;
 mod scope;

@@ -57,6 +57,8 @@ pub enum OrderEventKind {
     Deleted,
     /// A deleted order came back.
     Restored,
+    /// The order was removed for good.
+    Purged,
 }
 
 /// Who, at the widest, reads an event or note.

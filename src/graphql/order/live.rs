@@ -94,7 +94,7 @@ pub enum OrderChangeKind {
     Entered,
     /// An order left the filter or the viewer's reach; only its id is told.
     Left,
-    /// An order was deleted; only its id is told.
+    /// An order was deleted, or removed for good; only its id is told.
     Removed,
     /// An order was deleted, told to those who still see it.
     Deleted,
@@ -274,6 +274,7 @@ fn kind(sight: Sight, kind: EventKind) -> OrderChangeKind {
             EventKind::Payment | EventKind::Refund => OrderChangeKind::Payment,
             EventKind::Deleted => OrderChangeKind::Deleted,
             EventKind::Restored => OrderChangeKind::Restored,
+            EventKind::Purged => OrderChangeKind::Removed,
         },
     }
 }

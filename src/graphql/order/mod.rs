@@ -15,6 +15,7 @@ mod money;
 mod particulars;
 mod place;
 mod refused;
+mod removal;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -40,6 +41,7 @@ pub use list::OrderQuery;
 pub use live::{Opened, Opening, OrderSubscription, ResumeAfter, Stage};
 pub use place::{ClientIp, PlaceMutation};
 pub use refused::{NotFound, OrderError, Validation};
+pub use removal::RemovalMutation;
 
 use self::{
     available::AvailableAction,

@@ -68,6 +68,13 @@ pub enum Intent {
         /// Who reads it.
         audience: Audience,
     },
+    /// Hide it from all but staff.
+    Delete {
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Bring it back after it was deleted.
+    Restore,
 }
 
 /// Changes an order.
@@ -148,5 +155,7 @@ async fn command(tx: &Tx, workflow: &Definition, order: &Order, intent: Intent) 
         }
         Intent::Refund { amount, payment, reason } => Command::Refund { amount, payment, reason },
         Intent::AddNote { body, audience } => Command::AddNote { body, audience },
+        Intent::Delete { reason } => Command::Delete { reason },
+        Intent::Restore => Command::Restore,
     })
 }

@@ -3,6 +3,7 @@
 mod attempt;
 mod change;
 mod place;
+mod purge;
 mod stall;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use attempt::{
 };
 pub use change::{Intent, change};
 pub use place::{Basket, Customer, Line, place};
+pub use purge::purge;
 pub use stall::sweep_stalled;
 
 use crate::{

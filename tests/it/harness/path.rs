@@ -28,12 +28,14 @@ pub struct Wanted {
     pub attended: bool,
     /// With a payment of so many minor units.
     pub paid: i64,
+    /// Deleted afterwards.
+    pub deleted: bool,
 }
 
 impl Wanted {
     /// An order in a status, attended and unpaid.
     pub fn new(goods: &Goods, status: &str) -> Wanted {
-        Wanted { goods: goods.clone(), status: status.to_owned(), attended: true, paid: 0 }
+        Wanted { goods: goods.clone(), status: status.to_owned(), attended: true, paid: 0, deleted: false }
     }
 }
 
@@ -103,6 +105,9 @@ impl Cast {
         commands.extend(actions.iter().map(|action| Command::Transition(step(&wanted.goods, action))));
         if driven && !wanted.attended {
             commands.push(Command::AssignAgent(None));
+        }
+        if wanted.deleted {
+            commands.push(Command::Delete { reason: None });
         }
         commands
     }

@@ -27,6 +27,16 @@ impl TestWorld {
     pub fn advance(&self, by: TimeDelta) {
         *self.now.lock().expect("the clock") += by;
     }
+
+    /// What chance stands at.
+    pub fn chance(&self) -> u64 {
+        self.seeds.load(Ordering::SeqCst)
+    }
+
+    /// Lets chance repeat itself from there on.
+    pub fn repeat(&self, chance: u64) {
+        self.seeds.store(chance, Ordering::SeqCst);
+    }
 }
 
 impl World for TestWorld {

@@ -2,7 +2,7 @@
 //! who does something leaves a link.
 
 use domain::id::{OrderId, OrganizationId, ProductId, UserId};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, Value as Bound};
+use sea_orm::Value as Bound;
 use serde_json::{Value, json};
 
 use super::{
@@ -289,19 +289,10 @@ impl World {
         assert_eq!(touched, 2, "a resource for each line");
     }
 
-    /// No mutation deletes yet.
     async fn delete(&mut self, app: &App, order: usize) {
         self.orders[order].deleted = true;
-        let id: OrderId = self.orders[order].id.parse().expect("an order id");
-        let row = entity::order::ActiveModel {
-            id: Set(id.0),
-            deleted_at: Set(Some(ordo::app::World::now(&*app.world))),
-            listed: Set(false),
-            ..Default::default()
-        };
-        let db = app.second_connection().await;
-        row.update(&db).await.expect("an order is deleted");
-        db.close().await.expect("closed");
+        let staff = self.viewer("staff").user;
+        self.write(app, order, staff, "orderDelete", json!({})).await;
     }
 
     fn key(&self, order: usize) -> Bound {
