@@ -150,6 +150,8 @@ pub enum Detail {
         /// How much.
         amount: Money,
     },
+    /// What the order says was changed; how is kept where it can be erased.
+    Edited,
     /// An attempt at a line was claimed, or ended by itself.
     Attempt {
         /// Which.

@@ -103,6 +103,10 @@ pub enum Operation {
     NoteToProvider,
     /// Write a note that everybody on the order reads.
     NoteToPublic,
+    /// Change what the order says; buyers their own, until its prices are frozen.
+    Edit,
+    /// Change its customer, fee, discounts, tags and metadata; and the rest once its prices are frozen.
+    EditTerms,
     /// Hide the order from all but staff.
     Delete,
     /// Bring a deleted order back.
@@ -113,7 +117,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 12] = [
+    pub const ALL: [Operation; 14] = [
         Operation::AssignCsr,
         Operation::AssignAgent,
         Operation::RecordPayment,
@@ -123,6 +127,8 @@ impl Operation {
         Operation::NoteToStaff,
         Operation::NoteToProvider,
         Operation::NoteToPublic,
+        Operation::Edit,
+        Operation::EditTerms,
         Operation::Delete,
         Operation::Restore,
         Operation::Purge,
@@ -140,6 +146,8 @@ impl Operation {
             Operation::NoteToStaff => "note_to_staff",
             Operation::NoteToProvider => "note_to_provider",
             Operation::NoteToPublic => "note_to_public",
+            Operation::Edit => "edit",
+            Operation::EditTerms => "edit_terms",
             Operation::Delete => "delete",
             Operation::Restore => "restore",
             Operation::Purge => "purge",
@@ -157,6 +165,8 @@ impl Operation {
             Operation::NoteToStaff => OPERATOR,
             Operation::NoteToProvider => OPERATOR.union(RoleSet::of(&[Provider, Manager])),
             Operation::NoteToPublic => OPERATOR.union(RoleSet::of(&[Provider, Manager])),
+            Operation::Edit => DESK.union(BACK_OFFICE).union(BUYING),
+            Operation::EditTerms => DESK.union(BACK_OFFICE),
             Operation::Delete => BACK_OFFICE,
             Operation::Restore | Operation::Purge => gone_ceiling().union(RoleSet::of(&[System])),
         }

@@ -95,6 +95,8 @@ pub enum Block {
     Deleted,
     /// The order is not deleted, and its workflow lets nobody remove it from its status.
     NotDeleted,
+    /// The order stands where it cannot be edited.
+    NotEditable,
     /// Somebody is at work on the order.
     WorkUnderWay,
     /// Removing the order would lose track of money that came in.
@@ -109,6 +111,7 @@ impl Block {
             Block::UnrefundedPayment => "unrefunded_payment",
             Block::Deleted => "deleted",
             Block::NotDeleted => "not_deleted",
+            Block::NotEditable => "not_editable",
             Block::WorkUnderWay => "work_under_way",
             Block::HoldsPayments => "holds_payments",
         }
@@ -121,6 +124,9 @@ impl Block {
             Block::UnrefundedPayment => "the order holds payments: refund them, or say keepCredit: true",
             Block::Deleted => "the order is deleted; an administrator can restore it",
             Block::NotDeleted => "only deleted orders can be removed for good: delete the order first",
+            Block::NotEditable => {
+                "the order cannot be edited in its status; `Workflow.statuses` says where it can"
+            }
             Block::WorkUnderWay => {
                 "somebody is at work on the order: let the attempt end, or cancel the order first"
             }

@@ -46,6 +46,7 @@ pub struct Mutation(
     order::PlaceMutation,
     order::ActionMutation,
     order::DeskMutation,
+    order::EditMutation,
     order::RemovalMutation,
     order::AttemptMutation,
     account::SessionMutation,

@@ -4,15 +4,15 @@
 use std::{collections::HashMap, fmt, future::Future, hash::Hash, ops::Deref, sync::Arc};
 
 use domain::{
-    id::{OrderId, OrganizationId, ProductId, ResourceId, UserId},
-    order::{Attempt, Invoice, Item, Note, Particulars, Payment, Product, Refund, Resource},
+    id::{EventId, OrderId, OrganizationId, ProductId, ResourceId, UserId},
+    order::{Attempt, Change, Invoice, Item, Note, Particulars, Payment, Product, Refund, Resource},
 };
 use tokio::sync::OnceCell;
 
 use crate::{
     error::{Error, Result},
     store::{
-        Store, catalogue, order, parts,
+        Store, catalogue, edit, order, parts,
         people::{self, Organization, User},
     },
 };
@@ -51,6 +51,7 @@ parts! {
     OrderId => Vec<Payment>, parts::payments;
     OrderId => Vec<Refund>, parts::refunds;
     OrderId => Vec<Note>, parts::notes;
+    OrderId => HashMap<EventId, Vec<Change>>, edit::of_orders;
 }
 
 /// The keys of all siblings, and what was found once somebody asked.

@@ -9,6 +9,7 @@ pub mod bell;
 pub mod catalogue;
 mod connect;
 pub mod count;
+pub mod edit;
 pub mod event;
 pub mod idempotency;
 pub mod lease;

@@ -11,7 +11,7 @@ use entity as row;
 use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, IntoActiveModel, SqlErr, Value};
 
 use super::{
-    Reads, Tx, event, removal,
+    Reads, Tx, edit, event, removal,
     sql::{to_json, update_many},
 };
 use crate::error::{Error, Result};
@@ -83,6 +83,7 @@ pub async fn save(tx: &Tx, decisions: &[Decision]) -> Result<()> {
     insert(tx, payments).await?;
     insert(tx, refunds).await?;
     insert(tx, notes).await?;
+    edit::save(tx, decisions).await?;
     removal::remove(tx, &gone).await?;
     event::append(tx, decisions.iter().flat_map(Decision::events)).await
 }
@@ -267,12 +268,24 @@ fn new_item(order: OrderId, item: &Item) -> row::order_item::ActiveModel {
     .into_active_model()
 }
 
-const ITEM_COLUMNS: &[&str] =
-    &["id", "unit_price", "tax_rate", "discount", "tax", "line_total", "status", "resource_id"];
+const ITEM_COLUMNS: &[&str] = &[
+    "id",
+    "configuration",
+    "quantity",
+    "unit_price",
+    "tax_rate",
+    "discount",
+    "tax",
+    "line_total",
+    "status",
+    "resource_id",
+];
 
 fn changed_item(item: &Item) -> Vec<Value> {
     vec![
         item.id.0.into(),
+        item.configuration.clone().into(),
+        item.quantity.into(),
         item.unit_price.0.into(),
         item.tax_rate.into(),
         item.discount.into(),

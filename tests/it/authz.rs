@@ -111,6 +111,7 @@ pub fn mutations(app: &App) -> Vec<Mutation> {
         row("orderShip", pallet, "open", none()),
         row("orderSubmit", server, "draft", none()),
         row("orderTransition", server, "pending_payment", json!({ "action": "cancel" })),
+        row("orderUpdate", server, "draft", json!({ "customerNote": "ring twice" })),
         row("orderValidate", server, "payment_confirmed", none()),
     ]
 }

@@ -10,6 +10,7 @@ mod authz;
 mod backup;
 mod cli;
 mod counts;
+mod edit;
 mod events;
 mod fault;
 mod fuzz;

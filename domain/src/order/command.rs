@@ -1,6 +1,6 @@
 //! What people ask of an existing order.
 
-use super::{ErrorCategory, OrderNumber, PaymentMethod, Work};
+use super::{Edit, ErrorCategory, OrderNumber, Particulars, PaymentMethod, Work};
 use crate::{
     actor::Actor,
     event::Audience,
@@ -73,7 +73,7 @@ pub struct Assignee {
 }
 
 /// A change of an existing order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Move it.
     Transition(Transition),
@@ -108,6 +108,13 @@ pub enum Command {
     },
     /// Take an attempt at a line, or tell how one ended.
     Work(Work),
+    /// Change what it says.
+    Edit {
+        /// How.
+        edit: Box<Edit>,
+        /// Contact, addresses and notes as they are.
+        particulars: Box<Particulars>,
+    },
     /// Hide it from all but staff.
     Delete {
         /// Why.

@@ -7,6 +7,7 @@ use super::{
     attempt, claim,
     command::limits,
     decision::{Decision, Remark, Working},
+    edit::Editor,
     effect,
     guard::Subject,
     removal::Remover,
@@ -69,6 +70,9 @@ pub fn decide(
         }
         Command::AddNote { body, audience } => cx.add_note(&mut working, body, *audience)?,
         Command::Work(work) => claim::Worker { setting, rights }.does(&mut working, work)?,
+        Command::Edit { edit, particulars } => {
+            Editor { setting, rights }.edit(&mut working, edit, particulars)?;
+        }
         Command::Delete { reason } => Remover { setting, rights }.delete(&mut working, reason.as_deref())?,
         Command::Restore => Remover { setting, rights }.restore(&mut working)?,
         Command::Purge { number } => Remover { setting, rights }.purge(&mut working, *number)?,

@@ -1,10 +1,10 @@
 //! The outcome of a rule: an order before and after, and what happened. The store writes the
 //! difference in one transaction.
 
-use super::{Item, Order, Particulars, Resource, awaits_worker};
+use super::{Change, Item, Order, Particulars, Resource, awaits_worker};
 use crate::{
     event::{Audience, Detail, Event, EventKind, Facet},
-    id::UserId,
+    id::{EventId, UserId},
     mint::Mint,
     workflow::Definition,
 };
@@ -21,6 +21,7 @@ pub struct Decision {
     resources: Vec<Resource>,
     awaits_worker: bool,
     gone: bool,
+    edit: Option<(EventId, Vec<Change>)>,
 }
 
 impl Decision {
@@ -49,7 +50,12 @@ impl Decision {
         self.gone
     }
 
-    /// What is written once, with a new order.
+    /// What an edit changed, and the event that tells of it.
+    pub fn edit(&self) -> Option<&(EventId, Vec<Change>)> {
+        self.edit.as_ref()
+    }
+
+    /// What is written with a new order, and with an edit.
     pub fn particulars(&self) -> Option<&Particulars> {
         self.particulars.as_ref()
     }
@@ -74,6 +80,7 @@ pub(super) struct Working<'a> {
     facet: Option<Facet>,
     resources: Vec<Resource>,
     gone: bool,
+    edit: Option<(EventId, Vec<Change>)>,
     pub(super) workflow: &'a Definition,
     pub(super) mint: &'a mut Mint,
 }
@@ -102,6 +109,7 @@ impl<'a> Working<'a> {
             particulars: None,
             events: Vec::new(),
             gone: false,
+            edit: None,
             workflow,
             mint,
         }
@@ -117,7 +125,18 @@ impl<'a> Working<'a> {
         let (before, facet, events) = (None, None, Vec::new());
         let resources = order.resources.clone();
         let particulars = Some(particulars);
-        Working { before, facet, order, resources, particulars, events, gone: false, workflow, mint }
+        Working {
+            before,
+            facet,
+            order,
+            resources,
+            particulars,
+            events,
+            gone: false,
+            edit: None,
+            workflow,
+            mint,
+        }
     }
 
     /// From now on the order exists no more.
@@ -128,6 +147,20 @@ impl<'a> Working<'a> {
     /// Whether anything more can be done to the order: a deleted one rests.
     pub(super) fn is_there(&self) -> bool {
         !self.gone && self.order.head.deleted_at.is_none()
+    }
+
+    /// Tells of an edit, and what is written with it.
+    pub(super) fn edited(
+        &mut self,
+        particulars: Particulars,
+        changes: Vec<Change>,
+        audience: Audience,
+        actor: Option<UserId>,
+    ) {
+        let remark = Remark { actor, detail: Some(Detail::Edited), ..Remark::default() };
+        self.record(EventKind::Updated, audience, remark);
+        self.particulars = Some(particulars);
+        self.edit = self.events.last().map(|event| (event.id, changes));
     }
 
     /// Appends an event: one version further, `before` joined to the last `after`.
@@ -169,6 +202,7 @@ impl<'a> Working<'a> {
             events: self.events,
             resources: self.resources,
             gone: self.gone,
+            edit: self.edit,
         }
     }
 }

@@ -43,7 +43,7 @@ pub struct Contact {
     pub phone: String,
 }
 
-/// What only the order's page shows: written once, when it is placed.
+/// What only the order's page shows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Particulars {
     /// Whom to reach.
@@ -92,7 +92,7 @@ pub struct Resource {
 pub struct Item {
     /// Its id.
     pub id: ItemId,
-    /// From 1, without gaps.
+    /// From 1; lines that were taken away leave gaps.
     pub position: i32,
     /// The product, while the catalogue knows it.
     pub product: Option<ProductId>,

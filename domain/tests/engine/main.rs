@@ -4,6 +4,7 @@
 mod basket;
 mod build;
 mod claims;
+mod edit;
 mod limits;
 mod matrix;
 mod money;

@@ -7,8 +7,8 @@ use std::{
 
 use domain::{
     event::Audience,
-    id::{OrderId, OrganizationId},
-    order::{Attempt, Head, Invoice, Item, Note, Particulars, Payment, Refund, Resource},
+    id::{EventId, OrderId, OrganizationId},
+    order::{Attempt, Change, Head, Invoice, Item, Note, Particulars, Payment, Refund, Resource},
     permission,
     role::RoleSet,
 };
@@ -84,6 +84,8 @@ pub struct Batch {
     pub refunds: Siblings<Vec<Refund>>,
     /// Notes.
     pub notes: Siblings<Vec<Note>>,
+    /// What edits changed.
+    pub edits: Siblings<HashMap<EventId, Vec<Change>>>,
     /// Contact, addresses and notes.
     pub particulars: Siblings<Particulars>,
     /// Customers and providers.
@@ -106,6 +108,7 @@ impl Batch {
             payments: Siblings::new(ids()),
             refunds: Siblings::new(ids()),
             notes: Siblings::new(ids()),
+            edits: Siblings::new(ids()),
             particulars: Siblings::new(ids()),
             organizations: Named::new(parties().flat_map(|p| [p.customer, p.provider]), names),
             people: Arc::new(Siblings::new(parties().flat_map(|p| [p.creator, p.csr, p.agent]).flatten())),

@@ -13,6 +13,7 @@ use domain::{
 
 use super::{
     Order,
+    edit::OrderFieldChange,
     money::{Money, author},
     store,
 };
@@ -188,6 +189,17 @@ impl OrderEvent {
             Some(Detail::Csr { to, .. } | Detail::Agent { to, .. }) => self.assignee(ctx, to).await,
             _ => None,
         }
+    }
+
+    /// What changed, for an edit: of that what this viewer sees of the order.
+    async fn changes(&self, ctx: &Context<'_>) -> Option<Result<Vec<OrderFieldChange>>> {
+        let Some(Detail::Edited) = self.logged.event.detail else { return None };
+        let edits = match self.order.batch.edits.get(store(ctx), self.order.head.id).await {
+            Ok(edits) => edits?,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let changes = edits.get(&self.logged.event.id)?;
+        Some(Ok(OrderFieldChange::shown(changes, self.order.standing)))
     }
 
     /// The note that was written.

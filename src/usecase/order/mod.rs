@@ -2,6 +2,7 @@
 
 mod attempt;
 mod change;
+mod edit;
 mod place;
 mod purge;
 mod stall;
@@ -23,6 +24,7 @@ pub use attempt::{
     Held, claim_attempt, fail_attempt, lose_expired, renew_lease, succeed_attempt, watch_leases,
 };
 pub use change::{Intent, change};
+pub use edit::{Edited, edit};
 pub use place::{Basket, Customer, Line, place};
 pub use purge::purge;
 pub use stall::sweep_stalled;

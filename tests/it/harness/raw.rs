@@ -5,7 +5,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Sta
 use super::App;
 
 /// Every table that a request may write to.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "organizations",
     "users",
     "memberships",
@@ -20,6 +20,7 @@ const TABLES: [&str; 17] = [
     "payments",
     "refunds",
     "notes",
+    "order_edits",
     "purged_orders",
     "events",
     "idempotency",
