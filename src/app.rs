@@ -112,7 +112,8 @@ impl Workflows {
     /// As [`Workflows::read_again`].
     pub async fn followed(&self, from: &impl Reads, head: &Head) -> Result<Option<Arc<Definition>>> {
         let Head { workflow, workflow_version, status, .. } = head;
-        let found = self.look(from, |book| book.followed(workflow, *workflow_version, status).cloned()).await?;
+        let found =
+            self.look(from, |book| book.followed(workflow, *workflow_version, status).cloned()).await?;
         Ok(found.or_else(|| self.version(workflow, *workflow_version)))
     }
 
@@ -164,7 +165,10 @@ impl App {
                 definition: source.map_or_else(String::new, |(_, text)| (*text).to_owned()),
             };
             if !store::workflow::ship(&store, shipped, mint.id(), mint.now()).await? {
-                tracing::info!(workflow = definition.code, "people have edited this workflow; it stays theirs");
+                tracing::info!(
+                    workflow = definition.code,
+                    "people have edited this workflow; it stays theirs"
+                );
             }
         }
         let keys = Keys::derive(secret);

@@ -16,6 +16,8 @@ mod settings;
 mod siblings;
 mod viewer;
 mod workflow;
+mod workflow_refused;
+mod workflow_save;
 
 use std::sync::Arc;
 
@@ -51,6 +53,7 @@ pub struct Mutation(
     account::PasswordMutation,
     account::ServiceTokenMutation,
     account::TicketMutation,
+    workflow_save::WorkflowMutation,
 );
 
 /// Everything that can be watched.
@@ -75,6 +78,7 @@ pub fn schema(app: App, signer: Arc<dyn Signer>) -> Schema {
         .register_output_type::<node::Node>()
         .register_output_type::<order::OrderError>()
         .register_output_type::<account::AccountError>()
+        .register_output_type::<workflow_refused::WorkflowError>()
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_COMPLEXITY)
         .limit_aliases(MAX_ALIASES)

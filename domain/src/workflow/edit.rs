@@ -7,7 +7,11 @@ use crate::refusal::Refusal;
 ///
 /// # Errors
 /// VALIDATION for an unknown `after`; INVALID_DEFINITION with everything that is wrong about the status.
-pub fn add_status(definition: &Definition, status: Status, after: Option<&str>) -> Result<Definition, Refusal> {
+pub fn add_status(
+    definition: &Definition,
+    status: Status,
+    after: Option<&str>,
+) -> Result<Definition, Refusal> {
     let statuses = &definition.statuses;
     let at = match after {
         None => statuses.len(),
@@ -69,7 +73,9 @@ mod tests {
 
     fn places(edited: Result<Definition, Refusal>) -> Vec<String> {
         match edited {
-            Err(Refusal::InvalidDefinition { faults }) => faults.into_iter().map(|fault| fault.place).collect(),
+            Err(Refusal::InvalidDefinition { faults }) => {
+                faults.into_iter().map(|fault| fault.place).collect()
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -157,11 +157,15 @@ mod tests {
 
     /// The delivery workflow at version 2, revision 3.
     fn current() -> Definition {
-        let delivery = builtin().unwrap().into_iter().find(|definition| definition.code == "delivery").unwrap();
+        let delivery =
+            builtin().unwrap().into_iter().find(|definition| definition.code == "delivery").unwrap();
         Definition { version: 2, revision: 3, ..delivery }
     }
 
-    fn save(change: impl FnOnce(&mut Definition), stated: (Option<u32>, Option<u32>)) -> Result<Revised, Refusal> {
+    fn save(
+        change: impl FnOnce(&mut Definition),
+        stated: (Option<u32>, Option<u32>),
+    ) -> Result<Revised, Refusal> {
         let current = current();
         let mut definition = current.clone();
         (definition.version, definition.revision) = (stated.0.unwrap_or(1), stated.1.unwrap_or(1));
@@ -230,7 +234,8 @@ mod tests {
         assert_eq!(came_to(revise(None, draft(), Numbers::default(), &none)), (Change::Version, 2, 3));
         let expected = Numbers { version: Some(1), revision: None };
         assert_eq!(revise(None, draft(), expected, &none), Err(Refusal::NotFound { what: "workflow" }));
-        let many = Draft { definition: Definition { version: 1_001, ..current() }, stated: Numbers::default() };
+        let many =
+            Draft { definition: Definition { version: 1_001, ..current() }, stated: Numbers::default() };
         assert_eq!(revise(None, many, Numbers::default(), &none).unwrap_err().code(), "INVALID_DEFINITION");
     }
 }

@@ -110,7 +110,8 @@ fn of_rows(old: &Definition, new: &Definition) -> Vec<Fault> {
         }
     }
     let tell = |(action, from): (&str, Vec<&str>)| {
-        let message = format!("is removed or changed, or something comes before it, from {}", from.join(", "));
+        let message =
+            format!("is removed or changed, or something comes before it, from {}", from.join(", "));
         told(&format!("transition `{action}`"), message)
     };
     changed.into_iter().map(tell).collect()
@@ -229,7 +230,8 @@ mod tests {
         let behind = |new: &mut Definition| new.transitions.push(row("ship", &["open"], "closed"));
         assert!(after("commerce", behind).is_empty());
         let auto = |new: &mut Definition| {
-            let fires = Transition { auto: Some(Guard::NothingActive), ..row("x", &["pending_payment"], "failed") };
+            let fires =
+                Transition { auto: Some(Guard::NothingActive), ..row("x", &["pending_payment"], "failed") };
             new.transitions.insert(0, fires);
         };
         assert_eq!(after("cloud", auto).len(), 1, "it would fire first");
@@ -240,6 +242,8 @@ mod tests {
         let asks = Transition { needs: vec![Need::Reason], ..row("reopen", &["failed"], "pending") };
         let changed = after("delivery", |new| new.transitions.push(asks));
         assert_eq!(changed, ["status[pending]: what a free move here demands and does is changed"]);
-        assert!(after("delivery", |new| new.transitions.push(row("reopen", &["failed"], "pending"))).is_empty());
+        assert!(
+            after("delivery", |new| new.transitions.push(row("reopen", &["failed"], "pending"))).is_empty()
+        );
     }
 }

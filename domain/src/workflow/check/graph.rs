@@ -47,7 +47,8 @@ fn unreachable(definition: &Definition, stages: &[&str], faults: &mut Faults) {
         }
     }
     for status in definition.statuses.iter().filter(|status| !reached.contains(status.code.as_str())) {
-        faults.add(of_status(&status.code), "nothing leads here from the initial status: give it a transition");
+        faults
+            .add(of_status(&status.code), "nothing leads here from the initial status: give it a transition");
     }
 }
 
