@@ -95,6 +95,7 @@ pub fn sdl() -> String {
         .register_output_type::<node::Node>()
         .register_output_type::<order::OrderError>()
         .register_output_type::<account::AccountError>()
+        .register_output_type::<workflow_refused::WorkflowError>()
         .finish();
     let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
     schema.sdl_with_options(options)
