@@ -92,43 +92,42 @@ pub struct WorkflowRetireStatusInput {
     pub expected_revision: Option<i32>,
 }
 
-/// Defines a payload; all of them tell the same.
-macro_rules! payloads {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Debug, SimpleObject)]
-            pub struct $name {
-                /// The workflow as it is now, or would be; null when it was refused.
-                workflow: Option<Workflow>,
-                /// What came of it, or would come; null when it was refused.
-                change: Option<WorkflowChange>,
-                /// The rules that were removed or changed, each with its place, which made this a new version.
-                changed_rules: Vec<String>,
-                /// Why it was refused, every fault at once; empty on success.
-                errors: Vec<WorkflowError>,
-            }
-
-            impl From<Saved> for $name {
-                fn from(saved: Saved) -> $name {
-                    let Saved { workflow, change, changed_rules, errors } = saved;
-                    $name { workflow, change, changed_rules, errors }
-                }
-            }
-        )*
-    };
+/// A workflow that was saved.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct WorkflowSavePayload {
+    /// The workflow as it is now, or would be; null when it was refused.
+    workflow: Option<Workflow>,
+    /// What came of it, or would come; null when it was refused.
+    change: Option<WorkflowChange>,
+    /// The rules that were removed or changed, each with its place, which made this another version.
+    changed_rules: Vec<String>,
+    /// Why it was refused, every fault at once; empty on success.
+    errors: Vec<WorkflowError>,
 }
 
-payloads! {
-    /// A workflow that was saved.
-    WorkflowSavePayload,
-    /// A workflow that has one more status.
-    WorkflowAddStatusPayload,
-    /// A workflow of which a status was retired.
-    WorkflowRetireStatusPayload,
+/// A workflow that has one more status.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct WorkflowAddStatusPayload {
+    /// The workflow as it is now; null when it was refused.
+    workflow: Option<Workflow>,
+    /// What came of it; null when it was refused.
+    change: Option<WorkflowChange>,
+    /// Why it was refused, every fault at once; empty on success.
+    errors: Vec<WorkflowError>,
 }
 
-/// What every payload tells.
+/// A workflow of which a status was retired.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct WorkflowRetireStatusPayload {
+    /// The workflow as it is now; null when it was refused.
+    workflow: Option<Workflow>,
+    /// What came of it; null when it was refused.
+    change: Option<WorkflowChange>,
+    /// Why it was refused, every fault at once; empty on success.
+    errors: Vec<WorkflowError>,
+}
+
+/// What payloads tell.
 #[derive(Default)]
 struct Saved {
     workflow: Option<Workflow>,
@@ -153,7 +152,8 @@ impl WorkflowMutation {
         let expected = expected(input.expected_version, input.expected_revision)?;
         let terms = Terms { expected, dry_run: input.dry_run };
         let saved = carry_out(ctx, Edit::Definition(input.definition), terms, &Input::Definition).await?;
-        Ok(saved.into())
+        let Saved { workflow, change, changed_rules, errors } = saved;
+        Ok(WorkflowSavePayload { workflow, change, changed_rules, errors })
     }
 
     /// Adds a status to a workflow; for administrators. Orders can use it at once.
@@ -178,9 +178,9 @@ impl WorkflowMutation {
         };
         let edit = StatusEdit::Add { status: Box::new(status), after: input.after };
         let terms = Terms { expected, dry_run: false };
-        Ok(carry_out(ctx, Edit::Status(input.workflow, edit), terms, &Input::Status(input.code))
-            .await?
-            .into())
+        let saved =
+            carry_out(ctx, Edit::Status(input.workflow, edit), terms, &Input::Status(input.code)).await?;
+        Ok(WorkflowAddStatusPayload { workflow: saved.workflow, change: saved.change, errors: saved.errors })
     }
 
     /// Retires a status of a workflow; for administrators. Saving the definition without `retired` takes it back.
@@ -192,9 +192,13 @@ impl WorkflowMutation {
         let expected = expected(input.expected_version, input.expected_revision)?;
         let edit = StatusEdit::Retire { code: input.code.clone() };
         let terms = Terms { expected, dry_run: false };
-        Ok(carry_out(ctx, Edit::Status(input.workflow, edit), terms, &Input::Status(input.code))
-            .await?
-            .into())
+        let saved =
+            carry_out(ctx, Edit::Status(input.workflow, edit), terms, &Input::Status(input.code)).await?;
+        Ok(WorkflowRetireStatusPayload {
+            workflow: saved.workflow,
+            change: saved.change,
+            errors: saved.errors,
+        })
     }
 }
 

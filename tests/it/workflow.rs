@@ -18,8 +18,10 @@ use crate::harness::{App, Client, Wanted};
 /// Sends one of the mutations that save workflows.
 pub async fn save(client: &Client, field: &str, input: Value) -> Value {
     let (head, tail) = field.split_at(1);
+    // One status more, or none that takes orders, changes no rule.
+    let rules = if field == "workflowSave" { "changedRules" } else { "" };
     let query = format!(
-        "mutation($input: {}{tail}Input!) {{ {field}(input: $input) {{ change changedRules \
+        "mutation($input: {}{tail}Input!) {{ {field}(input: $input) {{ change {rules} \
          workflow {{ code label version revision definition statuses {{ code label color isRetired }} }} \
          errors {{ __typename code message path ... on InvalidDefinition {{ place }} \
            ... on WorkflowConflict {{ version revision }} }} }} }}",
