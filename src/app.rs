@@ -7,8 +7,10 @@ use chrono::{DateTime, Utc};
 use domain::{
     book::Book,
     mint::Mint,
+    order::Head,
     workflow::{self, Definition},
 };
+use tokio::sync::Mutex;
 use uuid::Builder;
 
 use crate::{
@@ -16,7 +18,7 @@ use crate::{
     error::{Error, Result},
     hashing::Hashing,
     keys::Keys,
-    store::{self, Store},
+    store::{self, Reads, Store, workflow::Stored},
 };
 
 /// Time and chance, from outside, so that a test or the demo can fix them.
@@ -48,13 +50,17 @@ impl World for Machine {
 }
 
 /// Every workflow as this process knows it: read at its start, and again when the log says that one was saved.
-#[derive(Clone, Debug)]
-pub struct Workflows(Arc<ArcSwap<Book>>);
+#[derive(Clone, Debug, Default)]
+pub struct Workflows {
+    book: Arc<ArcSwap<Book>>,
+    /// Whoever reads takes a turn, so that what was read first is never put in place last.
+    turn: Arc<Mutex<()>>,
+}
 
 impl Workflows {
     /// All of them, as they are known now. One decision or answer takes them once.
     pub fn now(&self) -> Arc<Book> {
-        self.0.load_full()
+        self.book.load_full()
     }
 
     /// Reads them again.
@@ -62,19 +68,63 @@ impl Workflows {
     /// # Errors
     /// The database's; when a stored workflow has faults, for this version of the program: then the ones that
     /// were known stay.
-    pub async fn read_again(&self, store: &Store) -> Result<()> {
-        self.0.store(Arc::new(read_book(store).await?));
+    pub async fn read_again(&self, from: &impl Reads) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        self.book.store(Arc::new(read_book(from, &self.now()).await?));
         Ok(())
+    }
+
+    /// Reads them again, unless somebody has since the book was looked into.
+    async fn read_past(&self, from: &impl Reads, book: &Arc<Book>) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        let now = self.now();
+        if Arc::ptr_eq(book, &now) {
+            self.book.store(Arc::new(read_book(from, &now).await?));
+        }
+        Ok(())
+    }
+
+    /// What a look finds in the book; where it finds nothing, another process may have saved it a moment ago, and
+    /// they are read again. Twice at most: whoever read in between may have begun too early.
+    async fn look<T>(&self, from: &impl Reads, find: impl Fn(&Book) -> Option<T>) -> Result<Option<T>> {
+        for _ in 0..2 {
+            let book = self.now();
+            if let Some(found) = find(&book) {
+                return Ok(Some(found));
+            }
+            self.read_past(from, &book).await?;
+        }
+        Ok(find(&self.now()))
+    }
+
+    /// The newest version of a workflow, which new orders follow; read again if this process knows none.
+    ///
+    /// # Errors
+    /// As [`Workflows::read_again`].
+    pub async fn newest_of(&self, from: &impl Reads, code: &str) -> Result<Option<Arc<Definition>>> {
+        self.look(from, |book| book.newest(code).cloned()).await
+    }
+
+    /// The version that an order follows; read again if this process knows no such version, or not with the
+    /// status that the order is in.
+    ///
+    /// # Errors
+    /// As [`Workflows::read_again`].
+    pub async fn followed(&self, from: &impl Reads, head: &Head) -> Result<Option<Arc<Definition>>> {
+        let Head { workflow, workflow_version, status, .. } = head;
+        let found =
+            self.look(from, |book| book.followed(workflow, *workflow_version, status).cloned()).await?;
+        Ok(found.or_else(|| self.version(workflow, *workflow_version)))
     }
 
     /// The newest version of a workflow, which new orders follow.
     pub fn newest(&self, code: &str) -> Option<Arc<Definition>> {
-        self.0.load().newest(code).cloned()
+        self.book.load().newest(code).cloned()
     }
 
     /// The version that an order follows.
     pub fn version(&self, code: &str, version: i32) -> Option<Arc<Definition>> {
-        self.0.load().version(code, version).cloned()
+        self.book.load().version(code, version).cloned()
     }
 }
 
@@ -108,13 +158,18 @@ impl App {
         let mut mint = world.mint();
         for definition in workflow::builtin().map_err(faulty)? {
             let source = workflow::SOURCES.iter().find(|(code, _)| *code == definition.code);
-            let shipped = store::workflow::Stored {
+            let shipped = Stored {
                 code: definition.code.clone(),
                 version: definition.version as i32,
                 revision: definition.revision as i32,
                 definition: source.map_or_else(String::new, |(_, text)| (*text).to_owned()),
             };
-            store::workflow::ship(&store, shipped, mint.id(), mint.now()).await?;
+            if !store::workflow::ship(&store, shipped, mint.id(), mint.now()).await? {
+                tracing::info!(
+                    workflow = definition.code,
+                    "people have edited this workflow; it stays theirs"
+                );
+            }
         }
         let keys = Keys::derive(secret);
         if store.stamps_late() && store::bell::database(&store).await?.is_none() {
@@ -122,7 +177,8 @@ impl App {
             store::bell::identify(&store, fresh, world.now()).await?;
         }
         let feed = Arc::new(Feed::open(store.clone()).await?);
-        let book = Workflows(Arc::new(ArcSwap::from_pointee(read_book(&store).await?)));
+        let book = Workflows::default();
+        book.read_again(&store).await?;
         let tallies = Arc::new(Tallies::new(store.clone(), feed.clone(), book.clone()));
         Ok(App { store, book, feed, tallies, keys, hashing: Hashing::default(), world })
     }
@@ -143,10 +199,17 @@ fn half(seed: [u8; 32]) -> [u8; 16] {
     std::array::from_fn(|i| seed[i])
 }
 
-async fn read_book(store: &Store) -> Result<Book> {
-    let stored = store::workflow::all(store).await?;
-    let definitions: Result<Vec<_>> =
-        stored.iter().map(|stored| workflow::parse(&stored.definition).map_err(faulty)).collect();
+/// Reads every workflow; what is known at this revision already is not parsed again.
+async fn read_book(from: &impl Reads, known: &Book) -> Result<Book> {
+    let stored = store::workflow::all(from).await?;
+    let definition = |stored: &Stored| {
+        let known = known.version(&stored.code, stored.version);
+        match known.filter(|known| known.revision as i32 == stored.revision) {
+            Some(known) => Ok(known.clone()),
+            None => workflow::parse(&stored.definition).map(Arc::new).map_err(faulty),
+        }
+    };
+    let definitions: Result<Vec<Arc<Definition>>> = stored.iter().map(definition).collect();
     Ok(Book::new(definitions?))
 }
 

@@ -16,14 +16,14 @@ pub struct Book {
 
 impl Book {
     /// A book of these definitions, in the order in which they are listed to people.
-    pub fn new(definitions: impl IntoIterator<Item = Definition>) -> Book {
+    pub fn new(definitions: impl IntoIterator<Item = impl Into<Arc<Definition>>>) -> Book {
         let mut book = Book::default();
-        for definition in definitions {
+        for definition in definitions.into_iter().map(Into::into) {
             if !book.versions.contains_key(&definition.code) {
                 book.codes.push(definition.code.clone());
             }
             let versions = book.versions.entry(definition.code.clone()).or_default();
-            versions.push(Arc::new(definition));
+            versions.push(definition);
             versions.sort_by_key(|definition| definition.version);
         }
         book
@@ -37,6 +37,22 @@ impl Book {
     /// The version that an order follows.
     pub fn version(&self, code: &str, version: i32) -> Option<&Arc<Definition>> {
         self.versions.get(code)?.iter().find(|definition| definition.version as i32 == version)
+    }
+
+    /// The version that an order follows, if it has the order's status: a revision that this book has not heard of
+    /// may have added it.
+    pub fn followed(&self, code: &str, version: i32, status: &str) -> Option<&Arc<Definition>> {
+        self.version(code, version).filter(|definition| definition.status(status).is_some())
+    }
+
+    /// How many workflows there are.
+    pub fn len(&self) -> usize {
+        self.codes.len()
+    }
+
+    /// Whether there is no workflow at all.
+    pub fn is_empty(&self) -> bool {
+        self.codes.is_empty()
     }
 
     /// A status that looks like this to those who see internal statuses or to those who do not, and the newest

@@ -305,6 +305,16 @@ pub fn may_reset_passwords(actor: &Actor) -> bool {
     actor.only().is_none() && actor.roles().has(Admin)
 }
 
+/// Whether the actor saves workflows.
+pub fn may_save_workflows(actor: &Actor) -> bool {
+    actor.only().is_none() && actor.roles().has(Admin)
+}
+
+/// Whether the actor reads a workflow as it is written.
+pub fn reads_definitions(actor: &Actor) -> bool {
+    is_staff(actor)
+}
+
 /// Whether the actor works for the operator with full rights.
 pub fn is_staff(actor: &Actor) -> bool {
     actor.roles().meets(STAFF)

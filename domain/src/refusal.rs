@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::workflow::Guard;
+use crate::workflow::{Fault, Guard};
 
 /// Why a command was refused. Nothing has changed when one is returned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +82,23 @@ pub enum Refusal {
         "you do not hold this attempt (any more): stop the work on it; only a retry of the order runs it again"
     )]
     LeaseLost,
+    /// A workflow's definition cannot be saved.
+    #[error("the definition has faults: {}", faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "))]
+    InvalidDefinition {
+        /// All of them, each at its place.
+        faults: Vec<Fault>,
+    },
+    /// Somebody else saved the workflow first.
+    #[error(
+        "the workflow has moved on: it is at version {version}, revision {revision} now; read it again, and save \
+         what you make of that"
+    )]
+    WorkflowConflict {
+        /// The version it is at.
+        version: u32,
+        /// The revision it is at.
+        revision: u32,
+    },
 }
 
 /// What stands in the way of an action that is otherwise open.
@@ -155,6 +172,8 @@ impl Refusal {
             Refusal::DuplicateReference { .. } => "DUPLICATE_REFERENCE",
             Refusal::AttemptClaimed { .. } => "ATTEMPT_CLAIMED",
             Refusal::LeaseLost => "LEASE_LOST",
+            Refusal::InvalidDefinition { .. } => "INVALID_DEFINITION",
+            Refusal::WorkflowConflict { .. } => "WORKFLOW_CONFLICT",
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct Model {
     pub definition: String,
     /// Whether new orders may start with it.
     pub active: bool,
+    /// Whether people saved it. The program ships into no workflow of which people saved a version.
+    pub edited: bool,
     pub created_at: DateTimeUtc,
 }
 

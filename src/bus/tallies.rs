@@ -17,7 +17,7 @@ use tokio::{
 use super::{Feed, Listener};
 use crate::{
     app::Workflows,
-    error::Result,
+    error::{Error, Result},
     store::{
         Store,
         count::{self, Counted},
@@ -139,7 +139,15 @@ impl Tallies {
 
 impl Sources {
     async fn count(&self, Key { grants, filter }: &Key) -> Result<Counted> {
-        count::by_status(&self.store, self.book.now(), grants.clone(), filter.clone()).await
+        // A workflow that was saved a moment ago is read, and counted with.
+        for _ in 0..2 {
+            let counted = count::by_status(&self.store, self.book.now(), grants.clone(), filter.clone());
+            if let Some(counted) = counted.await? {
+                return Ok(counted);
+            }
+            self.book.read_again(&self.store).await?;
+        }
+        Err(Error::internal("an order follows a workflow that is not installed"))
     }
 }
 

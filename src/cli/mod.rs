@@ -8,6 +8,7 @@ mod door;
 mod token;
 #[cfg(unix)]
 mod worker;
+mod workflow;
 
 use std::{
     collections::BTreeMap,
@@ -120,18 +121,9 @@ enum Command {
     /// Run a program for each attempt at provisioning that a service token may claim
     #[cfg(unix)]
     Worker(worker::Options),
-    /// Look after workflow files
+    /// Look after workflows
     #[command(subcommand)]
-    Workflow(WorkflowCommand),
-}
-
-#[derive(Debug, Subcommand)]
-enum WorkflowCommand {
-    /// Say every fault of a workflow definition
-    Check {
-        /// A TOML file
-        file: PathBuf,
-    },
+    Workflow(workflow::Command),
 }
 
 /// Runs the command.
@@ -140,7 +132,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
     match command {
         // These need no settings, and must work whatever the settings are.
         Some(Command::Schema) => print(&graphql::sdl())?,
-        Some(Command::Workflow(WorkflowCommand::Check { file })) => return check(&file),
+        Some(Command::Workflow(workflow::Command::Check { file })) => return workflow::check(&file),
         command => {
             let config = Config::load(&Sources::of_process(flags.0)?)?;
             if let Some(Command::Config) = command {
@@ -148,23 +140,28 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
                 return Ok(ExitCode::SUCCESS);
             }
             let traces = start_log(&config)?;
-            let done = match command.unwrap_or(Command::Serve) {
-                Command::Migrate => migrate(&config).await,
-                Command::Token { who, hours } => token::print_for(&config, &who, hours).await,
-                Command::PasswordReset { who } => token::print_reset(&config, &who).await,
-                Command::Demo => demo(&config).await,
-                Command::Backup { file } => backup::run(&config, &file).await,
-                #[cfg(unix)]
-                Command::Worker(options) => worker::run(options).await,
-                Command::Serve | Command::Schema | Command::Config | Command::Workflow(_) => {
-                    serve(&config).await
-                }
-            };
+            let done = carry_out(&config, command.unwrap_or(Command::Serve)).await;
             if let Some(traces) = traces {
                 traces.flush().await;
             }
-            done?;
+            return done;
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Carries out a command that needs the settings.
+async fn carry_out(config: &Config, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Migrate => migrate(config).await?,
+        Command::Token { who, hours } => token::print_for(config, &who, hours).await?,
+        Command::PasswordReset { who } => token::print_reset(config, &who).await?,
+        Command::Demo => demo(config).await?,
+        Command::Backup { file } => backup::run(config, &file).await?,
+        #[cfg(unix)]
+        Command::Worker(options) => worker::run(options).await?,
+        Command::Workflow(command) => return workflow::run(config, command).await,
+        Command::Serve | Command::Schema | Command::Config => serve(config).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -193,22 +190,6 @@ async fn demo(config: &Config) -> Result<()> {
     usecase::demo::load(&app).await.map_err(plain).context("the demo company could not be loaded")?;
     app.store.close().await.map_err(plain)?;
     print("the demo company is loaded; now run `ordo serve`, and `ordo token --as staff`\n")
-}
-
-fn check(file: &PathBuf) -> Result<ExitCode> {
-    let shown = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("{shown} cannot be read"))?;
-    match domain::workflow::parse(&text) {
-        Ok(_) => {
-            print(&format!("{shown}: ok\n"))?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(faults) => {
-            let lines: Vec<String> = faults.iter().map(|fault| format!("{shown}: {fault}\n")).collect();
-            print(&lines.concat())?;
-            Ok(ExitCode::FAILURE)
-        }
-    }
 }
 
 async fn serve(config: &Config) -> Result<()> {

@@ -16,6 +16,8 @@ mod settings;
 mod siblings;
 mod viewer;
 mod workflow;
+mod workflow_refused;
+mod workflow_save;
 
 use std::sync::Arc;
 
@@ -53,6 +55,7 @@ pub struct Mutation(
     account::PasswordMutation,
     account::ServiceTokenMutation,
     account::TicketMutation,
+    workflow_save::WorkflowMutation,
 );
 
 /// Everything that can be watched.
@@ -77,6 +80,7 @@ pub fn schema(app: App, signer: Arc<dyn Signer>) -> Schema {
         .register_output_type::<node::Node>()
         .register_output_type::<order::OrderError>()
         .register_output_type::<account::AccountError>()
+        .register_output_type::<workflow_refused::WorkflowError>()
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_COMPLEXITY)
         .limit_aliases(MAX_ALIASES)
@@ -93,6 +97,7 @@ pub fn sdl() -> String {
         .register_output_type::<node::Node>()
         .register_output_type::<order::OrderError>()
         .register_output_type::<account::AccountError>()
+        .register_output_type::<workflow_refused::WorkflowError>()
         .finish();
     let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
     schema.sdl_with_options(options)

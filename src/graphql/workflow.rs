@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, Object, SimpleObject, Value, resolver_utils::enum_value};
-use domain::{permission, workflow};
+use domain::{actor::Actor, permission, workflow};
 
 use super::{
     at_hand::{Asked, Plain},
@@ -47,6 +47,8 @@ pub struct OrderStatus {
     pub color: String,
     /// Whether no action leads out of it.
     pub is_final: bool,
+    /// Whether no order gets here any more; to buyers, who see what orders have come to, never.
+    pub is_retired: bool,
 }
 
 impl OrderStatus {
@@ -61,6 +63,7 @@ impl OrderStatus {
                     category: shown.category.into(),
                     color: shown.color.clone(),
                     is_final: shown.is_final,
+                    is_retired: internal && shown.retired,
                 }
             }
             None => OrderStatus::unknown(code),
@@ -75,6 +78,7 @@ impl OrderStatus {
             category: StatusCategory::Archived,
             color: "#888888".to_owned(),
             is_final: true,
+            is_retired: true,
         }
     }
 }
@@ -87,6 +91,7 @@ impl Plain for OrderStatus {
             "category" => enum_value(self.category),
             "color" => self.color.as_str().into(),
             "isFinal" => self.is_final.into(),
+            "isRetired" => self.is_retired.into(),
             _ => return None,
         })
     }
@@ -120,6 +125,15 @@ pub struct WorkflowTransition {
 pub struct Workflow {
     definition: Arc<workflow::Definition>,
     internal: bool,
+    written: bool,
+}
+
+impl Workflow {
+    /// A version of a workflow, as somebody sees it.
+    pub fn of(definition: Arc<workflow::Definition>, actor: &Actor) -> Workflow {
+        let internal = permission::Field::InternalStatus.shows(actor.roles());
+        Workflow { definition, internal, written: permission::reads_definitions(actor) }
+    }
 }
 
 /// A named set of statuses and transitions. A product names the workflow that its orders follow.
@@ -167,12 +181,20 @@ impl Workflow {
         if !self.internal {
             return Vec::new();
         }
-        self.definition.transitions.iter().map(|row| transition(&self.definition, row)).collect()
+        let open = self.definition.transitions.iter().filter(|row| !self.definition.is_closed(row));
+        open.map(|row| transition(&self.definition, row)).collect()
     }
 
     /// The workflow as a Mermaid state diagram; for the operator and providers.
     async fn diagram(&self) -> Option<String> {
         self.internal.then(|| workflow::mermaid(&self.definition))
+    }
+
+    /// The workflow as it is written, in TOML, with its version and revision: `workflowSave` takes it back. For
+    /// staff.
+    async fn definition(&self) -> Option<Result<String>> {
+        let text = self.written.then(|| self.definition.to_toml())?;
+        Some(text.map_err(|error| Error::Internal(error.into()).into()))
     }
 }
 
@@ -204,27 +226,27 @@ pub struct WorkflowQuery;
 impl WorkflowQuery {
     /// The newest version of every workflow.
     async fn workflows(&self, ctx: &Context<'_>) -> Result<Vec<Workflow>> {
-        let internal = sees_internal(ctx)?;
+        let actor = session(ctx)?.actor();
         let book = ctx.data_unchecked::<App>().book.now();
-        Ok(book.all().map(|definition| Workflow { definition: definition.clone(), internal }).collect())
+        Ok(book.all().map(|definition| Workflow::of(definition.clone(), actor)).collect())
     }
 
-    /// The newest version of one workflow.
+    /// One workflow: the newest version, or the one that is asked for.
     async fn workflow(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The workflow's code.")] code: String,
+        #[graphql(desc = "Its version; the newest if not given.")] version: Option<i32>,
     ) -> Option<Result<Workflow>> {
-        let internal = match sees_internal(ctx) {
-            Ok(internal) => internal,
+        let actor = match session(ctx) {
+            Ok(session) => session.actor(),
             Err(error) => return Some(Err(error.into())),
         };
-        let definition = ctx.data_unchecked::<App>().book.newest(&code)?;
-        Some(Ok(Workflow { definition, internal }))
+        let book = &ctx.data_unchecked::<App>().book;
+        let definition = match version {
+            None => book.newest(&code)?,
+            Some(version) => book.version(&code, version)?,
+        };
+        Some(Ok(Workflow::of(definition, actor)))
     }
-}
-
-/// Whether the viewer works for the operator or a provider.
-fn sees_internal(ctx: &Context<'_>) -> std::result::Result<bool, Error> {
-    Ok(permission::Field::InternalStatus.shows(session(ctx)?.actor().roles()))
 }

@@ -14,7 +14,7 @@ use super::{
     list::{Page, Sort, branches},
     sql::Sql,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Counts, and the position of the log that they are of: the events after it move them on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,30 +28,35 @@ pub struct Counted {
 /// Counts the orders that somebody with these grants sees and that match.
 ///
 /// # Errors
-/// TOO_COMPLEX when memberships and filter make too many branches; INTERNAL when an order follows a workflow
-/// that the book does not have; the database's.
+/// TOO_COMPLEX when memberships and filter make too many branches; the database's. Nothing is counted, and
+/// nothing answered, when an order follows a workflow that the book does not have.
 pub async fn by_status(
     store: &Store,
     book: Arc<Book>,
     grants: Vec<Grant>,
     filter: Filter,
-) -> Result<Counted> {
+) -> Result<Option<Counted>> {
     store
         .snapshot(async move |snapshot| {
             let position = event::head(&*snapshot).await?;
-            let counted = count(&snapshot, &book, &grants, &filter).await?;
+            let Some(counted) = count(&snapshot, &book, &grants, &filter).await? else { return Ok(None) };
             let mut tally = Tally::new(grants, filter, counted);
             // Changes are seen as soon as they are committed, on PostgreSQL before they have a position: it
             // will come, and move the counts, after the head.
             for event in event::without_position(&*snapshot).await? {
                 tally.rewind(&event);
             }
-            Ok(Counted { tally, position })
+            Ok(Some(Counted { tally, position }))
         })
         .await
 }
 
-async fn count(from: &Snapshot, book: &Book, grants: &[Grant], filter: &Filter) -> Result<Vec<(Seen, i64)>> {
+async fn count(
+    from: &Snapshot,
+    book: &Book,
+    grants: &[Grant],
+    filter: &Filter,
+) -> Result<Option<Vec<(Seen, i64)>>> {
     let page = Page {
         grants,
         book,
@@ -73,24 +78,24 @@ async fn count(from: &Snapshot, book: &Book, grants: &[Grant], filter: &Filter) 
         sql.push(" GROUP BY o.workflow, o.workflow_version, o.status");
     }
     if branches.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Some(Vec::new()));
     }
     let counted = sql.all(from.db(), |row| {
         let internal = row.get::<i32>()? == 1;
         let (workflow, version, status) = (row.get()?, row.get()?, row.get()?);
-        Ok((seen(book, internal, (workflow, version, status))?, row.get()?))
+        let count: i64 = row.get()?;
+        Ok(seen(book, internal, (workflow, version, status)).map(|seen| (seen, count)))
     });
-    counted.await
+    Ok(counted.await?.into_iter().collect())
 }
 
-/// A status as the viewer sees it. Never the internal one to whoever may not: a workflow that the book does not
-/// have is an error.
-fn seen(book: &Book, internal: bool, (workflow, version, status): (String, i32, String)) -> Result<Seen> {
-    let definition = book.version(&workflow, version);
-    let definition = definition.ok_or_else(|| Error::internal(format!("workflow {workflow} {version}")))?;
+/// A status as the viewer sees it. Never the internal one to whoever may not: nothing, where the book does not
+/// have the workflow.
+fn seen(book: &Book, internal: bool, (workflow, version, status): (String, i32, String)) -> Option<Seen> {
+    let definition = book.version(&workflow, version)?;
     let status = match definition.status(&status) {
         Some(found) if !internal => found.public_code().to_owned(),
         _ => status,
     };
-    Ok(Seen { workflow, status })
+    Some(Seen { workflow, status })
 }

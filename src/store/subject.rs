@@ -38,7 +38,7 @@ impl Changed<'_> {
 
     /// Waits for others who change the subject, until the end of the transaction. Not by the subject's row:
     /// this comes last, and whoever changes several rows has locked them in an order of its own.
-    async fn lock(self, tx: &Tx) -> Result<()> {
+    pub(super) async fn lock(self, tx: &Tx) -> Result<()> {
         let (_, subject, _) = self.names();
         let mut sql = Sql::new(tx.db(), "SELECT 1 FROM pg_advisory_xact_lock(");
         // The low half of an id is random. Keys of two numbers are apart from those of one.

@@ -7,3 +7,4 @@ pub mod order;
 pub mod service_token;
 pub mod session;
 pub mod upkeep;
+pub mod workflow;

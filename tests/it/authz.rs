@@ -152,6 +152,8 @@ async fn account(app: &App, golden: &mut Golden) {
     let made = made["serviceTokenCreate"]["serviceToken"]["id"].clone();
     let current = json!({ "current": "a wrong password", "new": "another wrong password" });
     let whom = app.company.consumer.id.to_string();
+    let held = json!({ "workflow": "delivery", "code": "on_hold", "label": "On hold", "category": "PENDING",
+        "color": "#7c3aed" });
     let mutations = [
         ("login", json!({ "email": "staff@example.test", "password": "a wrong password" })),
         ("refresh", json!({ "refreshToken": "nonsense" })),
@@ -162,6 +164,9 @@ async fn account(app: &App, golden: &mut Golden) {
         ("serviceTokenCreate", wanted),
         ("serviceTokenRevoke", json!({ "serviceToken": made })),
         ("streamTicket", json!({ "query": "{ __typename }" })),
+        ("workflowAddStatus", held),
+        ("workflowRetireStatus", json!({ "workflow": "delivery", "code": "on_hold" })),
+        ("workflowSave", json!({ "definition": "nonsense" })),
     ];
     for (field, input) in mutations {
         let (head, tail) = field.split_at(1);

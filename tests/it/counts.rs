@@ -383,7 +383,7 @@ async fn changes_that_have_no_position_yet_are_not_counted_twice() {
     let count = async || {
         let book = app.inner.book.now();
         let counted = ordo::store::count::by_status(&quiet, book, grants.clone(), Default::default());
-        counted.await.expect("counts")
+        counted.await.expect("counts").expect("every workflow is known")
     };
     let writers = join_all((0..8).map(async |_| {
         for _ in 0..10 {

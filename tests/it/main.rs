@@ -54,3 +54,6 @@ mod trace;
 mod transport;
 mod visible;
 mod worker;
+mod workflow;
+mod workflow_cli;
+mod workflow_versions;

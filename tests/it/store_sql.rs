@@ -107,7 +107,7 @@ async fn hand_over(app: &App, seed: u64, count: usize) -> u64 {
         let facts = Facts { products: HashMap::new(), today: NaiveDate::MIN, expiry_enabled: false };
         let mut decisions = Vec::new();
         for order in tx.orders(&Actor::System, &changed).await? {
-            let workflow = ordo::usecase::order::workflow(&inner, &order.head)?;
+            let workflow = ordo::usecase::order::workflow(&inner, &*tx, &order.head).await?;
             let setting = Setting { workflow: &workflow, actor: &Actor::System, facts: &facts };
             let command = Command::AssignCsr(Some(to.clone()));
             decisions.push(decide(setting, &order, &command, &mut inner.world.mint())?);

@@ -157,10 +157,11 @@ impl Cx<'_> {
             Target::FailedStage => Ok(attempt::failed_stage(order, workflow)),
             Target::Chosen => {
                 let wanted = input.to.as_deref().unwrap_or_default();
-                let known = workflow.status(wanted).filter(|status| status.code != subject.head.status);
+                let other = |status: &&Status| status.code != subject.head.status && !status.retired;
+                let known = workflow.status(wanted).filter(other);
                 known.map(|status| status.code.clone()).ok_or_else(|| {
-                    let codes = workflow.statuses.iter().map(|status| status.code.as_str());
-                    let others: Vec<_> = codes.filter(|code| *code != subject.head.status).collect();
+                    let others = workflow.statuses.iter().filter(other);
+                    let others: Vec<_> = others.map(|status| status.code.as_str()).collect();
                     Refusal::invalid(
                         "to",
                         format!("name another status of the workflow: {}", others.join(", ")),

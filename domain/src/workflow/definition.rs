@@ -24,13 +24,13 @@ pub struct Definition {
     /// Its name for people.
     pub label: String,
     /// What it is for.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// Whether orders move along named actions alone.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub moves: Moves,
     /// What happens when an order is placed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_create: Vec<Effect>,
     /// The statuses, in the order in which lists show them.
     #[serde(rename = "status", default)]
@@ -53,14 +53,14 @@ pub struct Status {
     /// Its colour, `#rrggbb`.
     pub color: String,
     /// Whether orders begin here; exactly one does.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub initial: bool,
     /// Whether nothing leads on from here. Data, not a property of the category: a failed order may
     /// well be retried.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub is_final: bool,
     /// Whether lines, addresses and notes of the order can still be changed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub editable: bool,
     /// After how many minutes an order in this status counts as stalled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,6 +72,9 @@ pub struct Status {
     /// What buyers see instead of the label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_label: Option<String>,
+    /// Whether no order gets here any more. Those that are here keep their label and their ways out.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub retired: bool,
 }
 
 impl Definition {
@@ -103,12 +106,22 @@ impl Definition {
             Target::FailedStage | Target::Chosen => row.action == action,
             Target::Gone => false,
         };
-        let mut rows = self.transitions.iter().filter(|row| self.leaves(row, from));
+        let mut rows = self.transitions.iter().filter(|row| self.starts(row, from));
         rows.find(leads_there).map(|row| row.action.as_str())
     }
 
-    /// Whether the row can be taken from this status, by its `from` alone.
+    /// Whether the row can be taken from this status: it starts there, and is not closed.
     pub fn leaves(&self, row: &Transition, from: &str) -> bool {
+        self.starts(row, from) && !self.is_closed(row)
+    }
+
+    /// Whether the row leads to a retired status: it stays in the file, and nobody takes it any more.
+    pub fn is_closed(&self, row: &Transition) -> bool {
+        matches!(&row.to, Target::Status(code) if self.status(code).is_some_and(|status| status.retired))
+    }
+
+    /// Whether the row starts from this status, by its `from` alone.
+    fn starts(&self, row: &Transition, from: &str) -> bool {
         match &row.from {
             Origin::Any => self.status(from).is_some_and(|status| !status.is_final),
             Origin::Statuses(codes) => codes.iter().any(|code| code == from),
@@ -142,7 +155,15 @@ impl Definition {
         self.transitions.iter().find(leads_there).filter(|_| self.moves == Moves::Free)
     }
 
-    /// The codes of the statuses that a row leaves.
+    /// The definition as text, from which [`super::parse`] reads the same.
+    ///
+    /// # Errors
+    /// None for a definition without faults: TOML can write all that it can hold.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
+    /// The codes of the statuses that a row starts from.
     pub fn origins<'d>(&'d self, row: &'d Transition) -> Vec<&'d str> {
         match &row.from {
             Origin::Any => {
@@ -178,6 +199,11 @@ fn one() -> u32 {
     1
 }
 
+/// Whether a value need not be written out.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 fn distinct<'d>(rows: impl Iterator<Item = &'d Transition>) -> Vec<&'d str> {
     let mut actions = Vec::new();
     for row in rows {
@@ -200,8 +226,8 @@ mod tests {
     #[test]
     fn a_definition_survives_being_written_and_read_again() {
         for definition in builtin().unwrap() {
-            let text = toml::to_string(&definition).unwrap();
-            assert_eq!(toml::from_str::<Definition>(&text).unwrap(), definition, "{text}");
+            let text = definition.to_toml().unwrap();
+            assert_eq!(crate::workflow::parse(&text).unwrap(), definition, "{text}");
         }
     }
 
@@ -245,6 +271,18 @@ mod tests {
         let cloud = shipped("cloud");
         assert_eq!(cloud.face(cloud.status("provisioning").unwrap()).code, "validating");
         assert_eq!(cloud.face(cloud.status("draft").unwrap()).code, "draft");
+    }
+
+    #[test]
+    fn nobody_takes_a_row_that_leads_to_a_retired_status() {
+        let mut delivery = shipped("delivery");
+        for status in delivery.statuses.iter_mut().filter(|status| status.code == "failed") {
+            status.retired = true;
+        }
+        assert_eq!(delivery.rows("fail", "in_transit").count(), 0);
+        assert!(!delivery.actions_from("in_transit").contains(&"fail"));
+        assert_eq!(delivery.rows("cancel", "failed").count(), 1, "what is there has its ways out");
+        assert_eq!(delivery.public_action("fail", "in_transit", "failed"), Some("fail"), "history stays");
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub fn mermaid(definition: &Definition) -> String {
 fn edges(definition: &Definition) -> Vec<String> {
     let stages = definition.stages();
     let (mut drawn, mut lines) = (BTreeSet::new(), Vec::new());
-    for row in &definition.transitions {
+    for row in definition.transitions.iter().filter(|row| !definition.is_closed(row)) {
         let to = match &row.to {
             Target::Status(code) => vec![node(code)],
             Target::FailedStage => stages.iter().map(|stage| node(stage)).collect(),

@@ -9,7 +9,10 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::vocabulary::{Bulk, Effect, Guard, Need};
+use super::{
+    definition::is_default,
+    vocabulary::{Bulk, Effect, Guard, Need},
+};
 use crate::role::RoleSet;
 
 /// Who may move an order from where to where, and what follows.
@@ -39,16 +42,16 @@ pub struct Transition {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<Effect>,
     /// Whether it may be taken on many orders at once.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub bulk: Bulk,
     /// Whether it may be taken in bulk alone.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub bulk_only: bool,
     /// Whether clients should ask for confirmation.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub confirm: bool,
     /// Whether the caller may name the lines it concerns; the others stay as they are.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub per_item: bool,
 }
 

@@ -61,7 +61,9 @@ impl AccountError {
                 | Refusal::MixedOrder { .. }
                 | Refusal::DuplicateReference { .. }
                 | Refusal::AttemptClaimed { .. }
-                | Refusal::LeaseLost,
+                | Refusal::LeaseLost
+                | Refusal::InvalidDefinition { .. }
+                | Refusal::WorkflowConflict { .. },
             )
             | Error::IdempotencyMismatch
             | Error::Unauthenticated

@@ -100,9 +100,9 @@ impl OrderEvent {
     }
 
     /// A status named by the event, as the viewer sees it.
-    fn status(&self, ctx: &Context<'_>, code: Option<&String>) -> Option<Result<OrderStatus>> {
+    async fn status(&self, ctx: &Context<'_>, code: Option<&String>) -> Option<Result<OrderStatus>> {
         let code = code?;
-        let workflow = self.order.workflow(ctx);
+        let workflow = self.order.workflow(ctx).await;
         Some(workflow.map(|workflow| OrderStatus::of(&workflow, code, self.order.internal())))
     }
 
@@ -138,18 +138,18 @@ impl OrderEvent {
         let (Some(from), Some(to), false) = (&event.from, &event.to, self.order.internal()) else {
             return Some(Ok(action.to_owned()));
         };
-        let workflow = self.order.workflow(ctx);
+        let workflow = self.order.workflow(ctx).await;
         workflow.map(|workflow| workflow.public_action(action, from, to).map(str::to_owned)).transpose()
     }
 
     /// The status before, for a change of status.
     async fn from(&self, ctx: &Context<'_>) -> Option<Result<OrderStatus>> {
-        self.status(ctx, self.logged.event.from.as_ref())
+        self.status(ctx, self.logged.event.from.as_ref()).await
     }
 
     /// The status after.
     async fn to(&self, ctx: &Context<'_>) -> Option<Result<OrderStatus>> {
-        self.status(ctx, self.logged.event.to.as_ref())
+        self.status(ctx, self.logged.event.to.as_ref()).await
     }
 
     /// Who did it; null when the product itself did.

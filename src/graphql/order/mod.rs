@@ -129,8 +129,8 @@ impl Order {
         self.shows(Field::InternalStatus)
     }
 
-    fn workflow(&self, ctx: &Context<'_>) -> Result<Arc<Definition>> {
-        Ok(usecase::order::workflow(ctx.data_unchecked::<App>(), &self.head)?)
+    async fn workflow(&self, ctx: &Context<'_>) -> Result<Arc<Definition>> {
+        Ok(usecase::order::workflow(ctx.data_unchecked::<App>(), store(ctx), &self.head).await?)
     }
 
     async fn person(
@@ -226,7 +226,7 @@ impl Order {
 
     /// Its status; to buyers the public one.
     async fn status(&self, ctx: &Context<'_>) -> Result<AtHand<OrderStatus>> {
-        let workflow = self.workflow(ctx)?;
+        let workflow = self.workflow(ctx).await?;
         Ok(AtHand(OrderStatus::of(&workflow, &self.head.status, self.internal())))
     }
 
@@ -238,13 +238,13 @@ impl Order {
     /// Whether it has been in its status for longer than the workflow expects.
     async fn is_stalled(&self, ctx: &Context<'_>) -> Result<bool> {
         let now = ctx.data_unchecked::<App>().world.now();
-        let workflow = self.workflow(ctx)?;
+        let workflow = self.workflow(ctx).await?;
         Ok(self.internal() && self.head.is_stalled(&workflow, now))
     }
 
     /// What this viewer may do to it now.
     async fn available_actions(&self, ctx: &Context<'_>) -> Result<Vec<AvailableAction>> {
-        let workflow = self.workflow(ctx)?;
+        let workflow = self.workflow(ctx).await?;
         let lines = self.batch.lines(store(ctx), || true).await?;
         let items = lines.items.get(store(ctx), self.head.id).await?.unwrap_or_default();
         let products = lines.products.all(store(ctx)).await?;
@@ -429,7 +429,7 @@ impl Order {
             return Ok(false);
         }
         let attempts = self.batch.attempts.get(store(ctx), self.head.id).await?.unwrap_or_default();
-        Ok(order::awaits_worker(&*self.workflow(ctx)?, &self.head, &attempts))
+        Ok(order::awaits_worker(&*self.workflow(ctx).await?, &self.head, &attempts))
     }
 
     /// Everything that happened to it and that this viewer may know, oldest first.

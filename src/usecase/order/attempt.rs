@@ -175,7 +175,7 @@ async fn work_on(
     work: Work,
 ) -> Result<domain::order::Decision> {
     let mut mint = app.world.mint();
-    let workflow = workflow(app, &order.head)?;
+    let workflow = workflow(app, tx, &order.head).await?;
     let facts = facts(tx, &workflow, order, mint.now()).await?;
     let setting = Setting { workflow: &workflow, actor, facts: &facts };
     Ok(decide(setting, order, &Command::Work(work), &mut mint)?)

@@ -98,7 +98,7 @@ pub async fn change(
         let order = tx.orders(&actor_, &[order]).await?.pop();
         let order = order.ok_or(Refusal::NotFound { what: "order" })?;
         check_version(&order.head, terms.expected_version)?;
-        let workflow = workflow(&context, &order.head)?;
+        let workflow = workflow(&context, &*tx, &order.head).await?;
         let facts = facts(&tx, &workflow, &order, mint.now()).await?;
         let command = command(&tx, &workflow, &order, intent).await?;
         let setting = Setting { workflow: &workflow, actor: &actor_, facts: &facts };

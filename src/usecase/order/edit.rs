@@ -89,7 +89,7 @@ fn changes(decision: &Decision) -> Vec<Change> {
 
 async fn decided(app: &App, tx: &Tx, actor: &Actor, order: &Order, edit: Edit) -> Result<Decision> {
     let mut mint = app.world.mint();
-    let workflow = workflow(app, &order.head)?;
+    let workflow = workflow(app, tx, &order.head).await?;
     if let Some(customer) = edit.customer {
         let known = match permission::may_place_for(actor, customer) {
             true => people::organizations(tx, &[customer]).await?.remove(&customer),

@@ -33,7 +33,7 @@ use crate::{
     app::App,
     error::{Error, Result},
     store::{
-        self, Tx,
+        self, Reads, Tx,
         event::Logged,
         idempotency::{self, Claim, Claimed, Outcome},
         order::Name,
@@ -135,14 +135,14 @@ async fn replay(tx: &Tx, claim: Option<&Claim>, now: DateTime<Utc>) -> Result<Op
     }
 }
 
-/// The workflow version that an order follows.
+/// The workflow version that an order follows. One that was saved by another process a moment ago is read from
+/// here: the transaction that the order was read in, or the store.
 ///
 /// # Errors
 /// INTERNAL when it is not installed.
-pub fn workflow(app: &App, head: &Head) -> Result<Arc<Definition>> {
-    app.book
-        .version(&head.workflow, head.workflow_version)
-        .ok_or_else(|| Error::internal(format!("workflow {} {}", head.workflow, head.workflow_version)))
+pub async fn workflow(app: &App, from: &impl Reads, head: &Head) -> Result<Arc<Definition>> {
+    let found = app.book.followed(from, head).await?;
+    found.ok_or_else(|| Error::internal(format!("workflow {} {}", head.workflow, head.workflow_version)))
 }
 
 /// Somebody an order is to be given to, with the rights that decide whether it may be. An account that

@@ -112,9 +112,11 @@ async fn place_once(app: &App, actor: &Actor, basket: Basket, claim: Option<Clai
             let ids = distinct(draft.lines.iter().map(|line| line.product));
             let products = catalogue::products(&*tx, &ids).await?;
             let first = draft.lines.first().and_then(|line| products.get(&line.product));
-            let workflow = first.and_then(|product| context.book.newest(&product.workflow));
-            // Without a first product any workflow will do: the rules refuse the line, not the workflow.
-            let workflow = workflow.or_else(|| context.book.now().all().next().cloned());
+            let workflow = match first {
+                Some(product) => context.book.newest_of(&*tx, &product.workflow).await?,
+                // Without a first product any workflow will do: the rules refuse the line, not the workflow.
+                None => context.book.now().all().next().cloned(),
+            };
             let workflow = workflow.ok_or_else(|| Error::internal("no workflow is installed"))?;
             let facts = Facts { products, today: mint.now().date_naive(), expiry_enabled: false };
             let setting = Setting { workflow: &workflow, actor: &actor, facts: &facts };

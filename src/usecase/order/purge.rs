@@ -32,7 +32,7 @@ pub async fn purge(
         let order = tx.orders(&actor_, &[order]).await?.pop();
         let order = order.ok_or(Refusal::NotFound { what: "order" })?;
         check_version(&order.head, terms.expected_version)?;
-        let workflow = workflow(&context, &order.head)?;
+        let workflow = workflow(&context, &*tx, &order.head).await?;
         let setting = Setting { workflow: &workflow, actor: &actor_, facts: &Facts::default() };
         let decision = decide(setting, &order, &Command::Purge { number }, &mut mint)?;
         commit(&tx, claim.as_ref(), decision).await

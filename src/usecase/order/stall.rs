@@ -46,7 +46,7 @@ async fn look_at(app: &App, orders: Vec<OrderId>) -> Result<usize> {
         let (mut stalled, mut later) = (Vec::new(), Vec::new());
         for order in tx.orders(&Actor::System, &orders).await? {
             let mut mint = context.world.mint();
-            let at_rest = match workflow(&context, &order.head) {
+            let at_rest = match workflow(&context, &*tx, &order.head).await {
                 Ok(workflow) => rest(&order, &workflow, &mut mint),
                 Err(_) => Rest::Until(Some(mint.now() + AGAIN)),
             };

@@ -17,7 +17,7 @@ pub struct Coverage {
 }
 
 /// What cannot be reached by design, and why. An entry that is reached after all fails the test.
-const UNREACHABLE: [(&str, &str); 11] = [
+const UNREACHABLE: [(&str, &str); 12] = [
     ("AttemptClaimed.path", "about the whole order"),
     ("GuardFailed.path", "a condition is about the whole order, and the path empty"),
     ("IllegalTransition.path", "about the whole order"),
@@ -29,6 +29,7 @@ const UNREACHABLE: [(&str, &str); 11] = [
     ("NotPermitted.path", "about the whole order"),
     ("SessionEnded.path", "there is one place only"),
     ("VersionConflict.path", "about the whole order"),
+    ("WorkflowConflict.path", "about the whole workflow"),
 ];
 
 impl Coverage {

@@ -18,6 +18,7 @@ pub mod sdl;
 mod tree;
 mod value;
 mod walk;
+mod workflow;
 mod world;
 
 pub use judge::is_id;

@@ -9,6 +9,7 @@ impl Proof {
     /// Brings about every expected error.
     pub async fn provoke(&mut self) {
         self.provoke_accounts().await;
+        self.provoke_workflows().await;
         let company = self.app.company.clone();
         let line = |id: domain::id::ProductId| json!({ "product": id.to_string() });
         let create = |lines: Value, more: Value| {
@@ -56,6 +57,19 @@ impl Proof {
         self.refuse_to(("worker", &worker), "attemptClaim", again, "ATTEMPT_CLAIMED").await;
         held["fence"] = json!(99);
         self.refuse_to(("worker", &worker), "attemptRenew", held, "LEASE_LOST").await;
+    }
+
+    /// What is wrong about workflows.
+    async fn provoke_workflows(&mut self) {
+        let admin = self.world.viewer("admin").client.clone();
+        let unreadable = json!({ "definition": "code = = 1" });
+        self.refuse_to(("admin", &admin), "workflowSave", unreadable, "INVALID_DEFINITION").await;
+        let stale = json!({ "workflow": "delivery", "code": "failed", "expectedRevision": 99 });
+        self.refuse_to(("admin", &admin), "workflowRetireStatus", stale, "WORKFLOW_CONFLICT").await;
+        let nowhere = json!({ "workflow": "nowhere", "code": "failed" });
+        self.refuse_to(("admin", &admin), "workflowRetireStatus", nowhere, "NOT_FOUND").await;
+        let unknown = json!({ "workflow": "delivery", "code": "nowhere" });
+        self.refuse_to(("admin", &admin), "workflowRetireStatus", unknown, "VALIDATION").await;
     }
 
     /// What is wrong about accounts and tokens.

@@ -105,7 +105,12 @@ fn text(name: &str) -> Option<&'static [&'static str]> {
         // An operation within an operation: what a stream is asked for.
         "query" => &["subscription Proof { orderEvents { kind orderId } }"],
         "operationName" => &["Proof"],
-        "label" | "description" => &["Proof"],
+        "label" | "description" | "publicLabel" => &["Proof"],
+        "publicCode" => &["proof"],
+        "color" => &["#7c3aed"],
+        "definition" => &["code = \"proof\""],
+        // A cursor elsewhere: of an input it is the status behind which another one is listed.
+        "after" => &["pending"],
         _ => return None,
     })
 }
@@ -118,9 +123,9 @@ pub fn is_cursor(name: &str) -> bool {
 fn number(name: &str) -> Option<i64> {
     match name {
         "first" | "last" => Some(3),
-        "expectedVersion" => Some(99),
-        "quantity" | "fence" => Some(1),
-        "leaseSeconds" => Some(60),
+        "expectedVersion" | "expectedRevision" => Some(99),
+        "quantity" | "fence" | "version" => Some(1),
+        "leaseSeconds" | "stallsAfter" => Some(60),
         _ => None,
     }
 }

@@ -22,7 +22,8 @@ fn targets<'d>(definition: &'d Definition, row: &'d Transition, stages: &[&'d st
     }
 }
 
-/// Walks from the initial status along every row, conditions left aside.
+/// Walks from the initial status along every row, conditions left aside. Orders may stand in a retired status, so
+/// the walk begins there, too.
 fn unreachable(definition: &Definition, stages: &[&str], faults: &mut Faults) {
     let Some(initial) = definition.initial() else {
         return;
@@ -33,9 +34,11 @@ fn unreachable(definition: &Definition, stages: &[&str], faults: &mut Faults) {
             leaving.entry(from).or_default().push(index);
         }
     }
-    let mut rows: Vec<Option<&Transition>> = definition.transitions.iter().map(Some).collect();
-    let mut reached = BTreeSet::from([initial.code.as_str()]);
-    let mut next = vec![initial.code.as_str()];
+    let open = definition.transitions.iter().map(|row| Some(row).filter(|row| !definition.is_closed(row)));
+    let mut rows: Vec<Option<&Transition>> = open.collect();
+    let retired = definition.statuses.iter().filter(|status| status.retired);
+    let mut next: Vec<&str> = retired.chain([initial]).map(|status| status.code.as_str()).collect();
+    let mut reached: BTreeSet<&str> = next.iter().copied().collect();
     while let Some(code) = next.pop() {
         // Where a row leads does not depend on where it leaves from: once is enough.
         for row in leaving.remove(code).unwrap_or_default().into_iter().filter_map(|index| rows[index].take())
@@ -44,7 +47,8 @@ fn unreachable(definition: &Definition, stages: &[&str], faults: &mut Faults) {
         }
     }
     for status in definition.statuses.iter().filter(|status| !reached.contains(status.code.as_str())) {
-        faults.add(of_status(&status.code), "nothing leads here from the initial status");
+        faults
+            .add(of_status(&status.code), "nothing leads here from the initial status: give it a transition");
     }
 }
 
@@ -82,7 +86,8 @@ type Edges<'d> = BTreeMap<&'d str, BTreeMap<&'d str, Row>>;
 
 fn circle(definition: &Definition, faults: &mut Faults) {
     let mut edges = Edges::new();
-    for (index, row) in definition.transitions.iter().enumerate().filter(|(_, row)| row.auto.is_some()) {
+    let fires = |row: &Transition| row.auto.is_some() && !definition.is_closed(row);
+    for (index, row) in definition.transitions.iter().enumerate().filter(|(_, row)| fires(row)) {
         let Target::Status(to) = &row.to else { continue };
         for from in definition.origins(row) {
             edges.entry(from).or_default().entry(to).or_insert(Row(index));

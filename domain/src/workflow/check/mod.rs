@@ -17,7 +17,7 @@ use std::{
 
 use serde::Serialize;
 
-pub use parse::parse;
+pub use parse::{parse, parse_draft};
 
 use super::{Definition, Effect};
 use crate::{
@@ -49,7 +49,7 @@ const ORDERED: [(Effect, Effect, &str); 4] = [
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{place}: {message}")]
 pub struct Fault {
-    /// Where: `line 12`, `status[draft].color`, `transition[3].to` (counted from 0).
+    /// Where: `line 12, column 5`, `status[draft].color`, `transition[3].to` (counted from 0).
     pub place: String,
     /// What is wrong, and what would be right where that is not plain.
     pub message: String,

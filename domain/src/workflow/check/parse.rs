@@ -7,7 +7,7 @@ use toml::{
 };
 
 use super::{Fault, Faults, MAX_BYTES, MAX_FAULTS, check};
-use crate::workflow::{Definition, Status, Transition};
+use crate::workflow::{Definition, Draft, Status, Transition};
 
 /// Reads a definition and checks it.
 ///
@@ -22,6 +22,16 @@ pub fn parse(text: &str) -> Result<Definition, Vec<Fault>> {
     let definition: Definition = toml::from_str(text).map_err(|error| unreadable(text, error))?;
     let faults = check(&definition);
     if faults.is_empty() { Ok(definition) } else { Err(faults) }
+}
+
+/// Reads a definition that is to be saved, with the version and revision that its text tells.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_draft(text: &str) -> Result<Draft, Vec<Fault>> {
+    let definition = parse(text)?;
+    let stated = toml::from_str(text).map_err(|error| vec![fault(text, &error)])?;
+    Ok(Draft { definition, stated })
 }
 
 /// What cannot be read, one fault per status and transition: serde stops at the first, and people
@@ -60,7 +70,9 @@ fn attempt<T: DeserializeOwned>(value: Spanned<DeValue<'_>>) -> Option<Error> {
 }
 
 fn fault(text: &str, error: &Error) -> Fault {
-    let start = error.span().map_or(0, |span| span.start.min(text.len()));
-    let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
-    Fault { place: format!("line {line}"), message: error.message().to_owned() }
+    let start = error.span().map_or(0, |span| text.floor_char_boundary(span.start));
+    let before = &text[..start];
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    Fault { place: format!("line {line}, column {column}"), message: error.message().to_owned() }
 }

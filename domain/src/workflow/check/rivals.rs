@@ -29,7 +29,8 @@ pub(super) fn check(definition: &Definition, faults: &mut Faults) {
 
 fn groups(definition: &Definition) -> Groups<'_> {
     let mut groups = Groups::new();
-    for (index, row) in definition.transitions.iter().enumerate() {
+    let open = |row: &Transition| !definition.is_closed(row);
+    for (index, row) in definition.transitions.iter().enumerate().filter(|(_, row)| open(row)) {
         let origins: BTreeSet<_> = definition.origins(row).into_iter().collect();
         for from in origins {
             groups.entry((&row.action, from)).or_default().push((Row(index), row));

@@ -14,6 +14,9 @@ pub(super) fn check(definition: &Definition, faults: &mut Faults) {
     for status in &definition.statuses {
         looks(status, faults);
         ending(status, faults);
+        if status.retired && status.initial {
+            faults.add(place(status, "retired"), "orders begin here: make another status initial first");
+        }
     }
     faces(definition, faults);
 }
