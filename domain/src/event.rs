@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     actor::Parties,
-    id::{AttemptId, EventId, NoteId, OrderId, PaymentId, RefundId, UserId},
+    id::{AttemptId, EventId, NoteId, OrderId, PaymentId, RefundId, ScheduleId, UserId},
     money::{Currency, Money},
     workflow::Category,
 };
@@ -36,11 +36,17 @@ pub enum EventKind {
     Deleted,
     /// A deleted order came back.
     Restored,
+    /// Somebody wants an action taken later.
+    Scheduled,
+    /// A scheduled action was called off.
+    Unscheduled,
+    /// The time of a scheduled action came, and it was not possible (any more).
+    Lapsed,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [EventKind; 11] = [
+    pub const ALL: [EventKind; 14] = [
         EventKind::Created,
         EventKind::Imported,
         EventKind::StatusChanged,
@@ -52,6 +58,9 @@ impl EventKind {
         EventKind::Refund,
         EventKind::Deleted,
         EventKind::Restored,
+        EventKind::Scheduled,
+        EventKind::Unscheduled,
+        EventKind::Lapsed,
     ];
 
     /// The name in the database and in the API.
@@ -68,6 +77,9 @@ impl EventKind {
             EventKind::Refund => "REFUND",
             EventKind::Deleted => "DELETED",
             EventKind::Restored => "RESTORED",
+            EventKind::Scheduled => "SCHEDULED",
+            EventKind::Unscheduled => "UNSCHEDULED",
+            EventKind::Lapsed => "LAPSED",
         }
     }
 
@@ -150,6 +162,20 @@ pub enum Detail {
     Attempt {
         /// Which.
         id: AttemptId,
+    },
+    /// An action was scheduled, called off, taken at its time, or not possible then.
+    Schedule {
+        /// Which schedule.
+        id: ScheduleId,
+        /// The workflow's action.
+        action: String,
+        /// When it was to be taken.
+        scheduled_at: DateTime<Utc>,
+        /// Who, at the widest, knows of the schedule.
+        audience: Audience,
+        /// Why it was not taken: the code of the refusal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<String>,
     },
 }
 

@@ -103,11 +103,13 @@ pub enum Operation {
     NoteToProvider,
     /// Write a note that everybody on the order reads.
     NoteToPublic,
+    /// Call off an action that somebody else scheduled.
+    Unschedule,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 9] = [
+    pub const ALL: [Operation; 10] = [
         Operation::AssignCsr,
         Operation::AssignAgent,
         Operation::RecordPayment,
@@ -117,6 +119,7 @@ impl Operation {
         Operation::NoteToStaff,
         Operation::NoteToProvider,
         Operation::NoteToPublic,
+        Operation::Unschedule,
     ];
 
     /// The name in refusals and snapshots.
@@ -131,6 +134,7 @@ impl Operation {
             Operation::NoteToStaff => "note_to_staff",
             Operation::NoteToProvider => "note_to_provider",
             Operation::NoteToPublic => "note_to_public",
+            Operation::Unschedule => "unschedule",
         }
     }
 
@@ -145,6 +149,7 @@ impl Operation {
             Operation::NoteToStaff => OPERATOR,
             Operation::NoteToProvider => OPERATOR.union(RoleSet::of(&[Provider, Manager])),
             Operation::NoteToPublic => OPERATOR.union(RoleSet::of(&[Provider, Manager])),
+            Operation::Unschedule => DESK.union(BACK_OFFICE),
         }
     }
 }
@@ -278,6 +283,11 @@ pub fn token_scope(actor: &Actor) -> Option<TokenScope> {
 
 /// Whether the actor gives out tokens that set somebody's password.
 pub fn may_reset_passwords(actor: &Actor) -> bool {
+    actor.only().is_none() && actor.roles().has(Admin)
+}
+
+/// Whether the actor decides the settings of the installation, and reads who did.
+pub fn may_set(actor: &Actor) -> bool {
     actor.only().is_none() && actor.roles().has(Admin)
 }
 

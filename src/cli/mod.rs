@@ -5,6 +5,7 @@
 mod backup;
 mod bell;
 mod door;
+mod timers;
 mod token;
 #[cfg(unix)]
 mod worker;
@@ -120,6 +121,8 @@ enum Command {
     /// Run a program for each attempt at provisioning that a service token may claim
     #[cfg(unix)]
     Worker(worker::Options),
+    /// List what time does next to orders: when, which order, what
+    Timers(timers::Options),
     /// Look after workflow files
     #[command(subcommand)]
     Workflow(WorkflowCommand),
@@ -153,6 +156,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
                 Command::Token { who, hours } => token::print_for(&config, &who, hours).await,
                 Command::PasswordReset { who } => token::print_reset(&config, &who).await,
                 Command::Demo => demo(&config).await,
+                Command::Timers(options) => timers::list(&config, &options).await,
                 Command::Backup { file } => backup::run(&config, &file).await,
                 #[cfg(unix)]
                 Command::Worker(options) => worker::run(options).await,

@@ -47,6 +47,8 @@ pub struct Mutation(
     order::ActionMutation,
     order::DeskMutation,
     order::AttemptMutation,
+    order::ScheduleMutation,
+    settings::SettingsMutation,
     account::SessionMutation,
     account::PasswordMutation,
     account::ServiceTokenMutation,

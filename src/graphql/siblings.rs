@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, future::Future, hash::Hash, ops::Deref, syn
 
 use domain::{
     id::{OrderId, OrganizationId, ProductId, ResourceId, UserId},
-    order::{Attempt, Invoice, Item, Note, Particulars, Payment, Product, Refund, Resource},
+    order::{Attempt, Invoice, Item, Note, Particulars, Payment, Product, Refund, Resource, Schedule},
 };
 use tokio::sync::OnceCell;
 
@@ -14,6 +14,7 @@ use crate::{
     store::{
         Store, catalogue, order, parts,
         people::{self, Organization, User},
+        timer,
     },
 };
 
@@ -51,6 +52,7 @@ parts! {
     OrderId => Vec<Payment>, parts::payments;
     OrderId => Vec<Refund>, parts::refunds;
     OrderId => Vec<Note>, parts::notes;
+    OrderId => Vec<Schedule>, timer::schedules;
 }
 
 /// The keys of all siblings, and what was found once somebody asked.

@@ -6,4 +6,5 @@ pub mod demo;
 pub mod order;
 pub mod service_token;
 pub mod session;
+pub mod settings;
 pub mod upkeep;

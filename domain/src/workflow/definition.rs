@@ -72,6 +72,19 @@ pub struct Status {
     /// What buyers see instead of the label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_label: Option<String>,
+    /// What the system does with an order that has been in this status for long enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Expires>,
+}
+
+/// How a status runs out: as any expiry, only while the operator's settings let orders expire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expires {
+    /// After how many minutes in the status.
+    pub after_min: u32,
+    /// The action that the system then takes.
+    pub action: String,
 }
 
 impl Definition {

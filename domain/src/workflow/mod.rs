@@ -14,7 +14,7 @@ mod vocabulary;
 
 pub use builtin::{SOURCES, builtin};
 pub use check::{Fault, MAX_BYTES, MAX_STATUSES, MAX_TRANSITIONS, check, parse};
-pub use definition::{Definition, Status};
+pub use definition::{Definition, Expires, Status};
 pub use diagram::mermaid;
 pub use transition::{Origin, Target, Transition};
 pub use vocabulary::{Bulk, Category, Effect, Guard, Moves, Need};

@@ -14,6 +14,7 @@ use domain::{
 use super::{
     Order,
     money::{Money, author},
+    schedule::OrderEventSchedule,
     store,
 };
 use crate::{
@@ -57,6 +58,12 @@ pub enum OrderEventKind {
     Deleted,
     /// A deleted order came back.
     Restored,
+    /// Somebody wants an action taken later.
+    Scheduled,
+    /// A scheduled action was called off.
+    Unscheduled,
+    /// The time of a scheduled action came, and it was not possible (any more).
+    Lapsed,
 }
 
 /// Who, at the widest, reads an event or note.
@@ -186,6 +193,11 @@ impl OrderEvent {
             Some(Detail::Csr { to, .. } | Detail::Agent { to, .. }) => self.assignee(ctx, to).await,
             _ => None,
         }
+    }
+
+    /// The schedule that it is about: made, called off, carried out or lapsed. Null for whoever may not know of it.
+    async fn schedule(&self) -> Option<OrderEventSchedule> {
+        OrderEventSchedule::of(self.logged.event.detail.as_ref()?, self.order.standing)
     }
 
     /// The note that was written.

@@ -3,7 +3,7 @@
 mod attempt;
 mod change;
 mod place;
-mod stall;
+mod timer;
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub use attempt::{
 };
 pub use change::{Intent, change};
 pub use place::{Basket, Customer, Line, place};
-pub use stall::sweep_stalled;
+pub use timer::{fire_timers, next_timers};
 
 use crate::{
     app::App,
