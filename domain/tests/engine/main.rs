@@ -16,4 +16,5 @@ mod sights;
 mod stalls;
 mod story;
 mod tallies;
+mod timers;
 mod walk;
