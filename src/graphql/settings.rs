@@ -26,6 +26,8 @@ use crate::{
     usecase::settings::{Wanted, save},
 };
 
+type History = Connection<Cursor<i64>, SettingsChange, EmptyFields, EmptyFields>;
+
 /// What an administrator decides for the whole installation.
 #[derive(Clone, Debug)]
 pub struct Settings(settings::Settings);
@@ -53,7 +55,7 @@ impl Settings {
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
-    ) -> Option<Result<Connection<Cursor<i64>, SettingsChange, EmptyFields, EmptyFields>>> {
+    ) -> Option<Result<History>> {
         match session(ctx) {
             Ok(session) if !permission::may_set(session.actor()) => None,
             Ok(_) => Some(changes(ctx, &Args { first, after, last, before }).await),
@@ -62,10 +64,7 @@ impl Settings {
     }
 }
 
-async fn changes(
-    ctx: &Context<'_>,
-    args: &Args,
-) -> Result<Connection<Cursor<i64>, SettingsChange, EmptyFields, EmptyFields>> {
+async fn changes(ctx: &Context<'_>, args: &Args) -> Result<History> {
     let window = args.window(|text| uncursor(text)?.parse::<i64>().ok())?;
     let (after, before) = (window.after, window.before);
     let stretch = Stretch { after, before, from_end: window.from_end, limit: window.limit() };
