@@ -42,7 +42,7 @@ pub use place::{Draft, DraftLine, place};
 pub use schedule::{Plan, Schedule};
 pub use stall::{Rest, rest};
 pub use tally::{Seen, Tally};
-pub use timer::{Around, Fired, Timers, expires_at, fire};
+pub use timer::{Around, Fired, Timers, fire};
 pub use vocabulary::{
     ErrorCategory, InvoiceState, ItemStatus, OrderKind, Outcome, PaymentMethod, ProductKind, ResourceState,
 };

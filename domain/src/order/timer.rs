@@ -126,7 +126,7 @@ pub(super) fn arm(head: &mut Head, workflow: &Definition) {
 /// When an order is first to be looked at whether it has expired. Where its day is over is not known here: that
 /// is the moment at which it is over anywhere at all. Whoever moves an order when its day is over everywhere means
 /// it to go on.
-pub fn expires_at(head: &Head, workflow: &Definition) -> Option<DateTime<Utc>> {
+fn expires_at(head: &Head, workflow: &Definition) -> Option<DateTime<Utc>> {
     let by_status = runs_out(head, workflow).map(|(at, _)| at);
     let by_day = calendar_row(head, workflow).and(head.expires_on).and_then(over_somewhere);
     let by_day = by_day.filter(|at| *at + ZONES > head.status_changed_at);

@@ -62,7 +62,7 @@ impl World {
             self.step(app, archived, staff, "archive", json!({})).await;
             self.orders[archived].archived = true;
             let parcel = self.place(app, plan(9, tenant.consumer, provider, provider.parcel)).await;
-            self.schedule(app, parcel, side).await;
+            self.schedule(app, parcel).await;
             let barrier = self.place(app, plan(10, tenant.consumer, provider, provider.server)).await;
             self.assign(app, barrier, side).await;
             let paid = self.place(app, plan(11, tenant.approver, provider, provider.webspace)).await;
@@ -267,14 +267,11 @@ impl World {
     }
 
     /// One action was called off, one was not possible at its time, and one waits.
-    async fn schedule(&mut self, app: &App, order: usize, side: usize) {
-        let (staff, owner) = (self.viewer("staff").user, self.providers[side].owner);
+    async fn schedule(&mut self, app: &App, order: usize) {
+        let by = self.viewer("staff").user;
         let soon = (ordo::app::World::now(&*app.world) + chrono::TimeDelta::seconds(1)).to_rfc3339();
-        for (by, action, at) in [
-            (staff, "dispatch", "2026-12-01T08:00:00Z"),
-            (owner, "dispatch", &soon),
-            (staff, "set_status", "2026-12-02T08:00:00Z"),
-        ] {
+        let (called_off, waiting) = ("2026-12-01T08:00:00Z", "2026-12-02T08:00:00Z");
+        for (action, at) in [("dispatch", called_off), ("dispatch", &soon), ("set_status", waiting)] {
             let reason = self.mark_order(order, Kind::InnerReason);
             let mut input = json!({ "action": action, "at": at, "reason": reason });
             if action == "set_status" {
@@ -282,7 +279,7 @@ impl World {
             }
             self.write(app, order, by, "orderSchedule", input).await;
             self.link(order, by, Kind::InnerStep);
-            if at == "2026-12-01T08:00:00Z" {
+            if at == called_off {
                 let query = "query($id: ID!) { order(by: { id: $id }) { scheduled { id } } }";
                 let read = self.client(by).data(query, json!({ "id": self.orders[order].id })).await;
                 let schedule = json!({ "schedule": read["order"]["scheduled"][0]["id"] });
