@@ -80,7 +80,7 @@ async fn go_on(arguments: &Arguments) -> Result<bool> {
 /// A minute or so each, alone on the machine.
 fn long() -> Scale {
     let (stall, late) = (Duration::from_secs(60), Duration::from_millis(250));
-    Scale { rounds: 10, writes: 1_000, crowd: 2_000, stall, late, beside_stall: late }
+    Scale { rounds: 10, writes: 1_000, timers: 10_000, crowd: 2_000, stall, late, beside_stall: late }
 }
 
 /// `target/release/ordo` for `target/release/examples/fault`.

@@ -21,6 +21,7 @@ mod rounds;
 mod site;
 mod sockets;
 mod statements;
+mod timers;
 mod workload;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -94,6 +95,8 @@ enum Command {
     Sockets(sockets::Options),
     /// How soon, at what price and how surely subscribers hear of what happens
     Live(live::Options),
+    /// How long due timers take to fire, and what readers feel meanwhile
+    Timers(timers::Options),
     /// Answer by hand-written statements (started by the measurement itself)
     #[command(hide = true)]
     Baseline { url: String },
@@ -136,13 +139,18 @@ async fn measure(plan: &Plan, command: Option<&Command>) -> Result<()> {
     let both = [On::Postgres, On::Sqlite];
     let databases = if plan.on.is_empty() { &both[..] } else { &plan.on };
     for on in databases {
-        let needed = if let Some(Command::Live(options)) = command { options.orders() } else { 0 };
+        let needed = match command {
+            Some(Command::Live(options)) => options.orders(),
+            Some(Command::Timers(options)) => options.orders(),
+            _ => 0,
+        };
         let site = Site::prepare(*on, plan.orders.max(needed), &ordo).await?;
         match command {
             Some(Command::Bomb(options)) => bomb::measure(&site, options).await?,
             Some(Command::Logins(options)) => logins::measure(&site, options, plan.lengths()).await?,
             Some(Command::Sockets(options)) => sockets::measure(&site, options).await?,
             Some(Command::Live(options)) => live::measure(&site, options).await?,
+            Some(Command::Timers(options)) => timers::measure(&site, options).await?,
             _ => comparison::measure(&site, plan).await?,
         }
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     actor::Parties,
-    id::{AttemptId, EventId, NoteId, OrderId, PaymentId, RefundId, UserId},
+    id::{AttemptId, EventId, NoteId, OrderId, PaymentId, RefundId, ScheduleId, UserId},
     money::{Currency, Money},
     workflow::Category,
 };
@@ -38,11 +38,17 @@ pub enum EventKind {
     Restored,
     /// The order was removed for good; this is its last event.
     Purged,
+    /// Somebody wants an action taken later.
+    Scheduled,
+    /// A scheduled action was called off.
+    Unscheduled,
+    /// The time of a scheduled action came, and it was not possible (any more).
+    Lapsed,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [EventKind; 12] = [
+    pub const ALL: [EventKind; 15] = [
         EventKind::Created,
         EventKind::Imported,
         EventKind::StatusChanged,
@@ -55,6 +61,9 @@ impl EventKind {
         EventKind::Deleted,
         EventKind::Restored,
         EventKind::Purged,
+        EventKind::Scheduled,
+        EventKind::Unscheduled,
+        EventKind::Lapsed,
     ];
 
     /// The name in the database and in the API.
@@ -72,6 +81,9 @@ impl EventKind {
             EventKind::Deleted => "DELETED",
             EventKind::Restored => "RESTORED",
             EventKind::Purged => "PURGED",
+            EventKind::Scheduled => "SCHEDULED",
+            EventKind::Unscheduled => "UNSCHEDULED",
+            EventKind::Lapsed => "LAPSED",
         }
     }
 
@@ -156,6 +168,20 @@ pub enum Detail {
     Attempt {
         /// Which.
         id: AttemptId,
+    },
+    /// An action was scheduled, called off, taken at its time, or not possible then.
+    Schedule {
+        /// Which schedule.
+        id: ScheduleId,
+        /// The workflow's action.
+        action: String,
+        /// When it was to be taken.
+        scheduled_at: DateTime<Utc>,
+        /// Who, at the widest, knows of the schedule.
+        audience: Audience,
+        /// Why it was not taken: the code of the refusal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<String>,
     },
 }
 

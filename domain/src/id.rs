@@ -98,6 +98,8 @@ typed_ids! {
     RefundId = "refund";
     /// A note on an order.
     NoteId = "note";
+    /// An action that somebody wants taken later.
+    ScheduleId = "schedule";
     /// A person's role in an organisation.
     MembershipId = "membership";
     /// A log-in and all that was renewed from it.

@@ -113,11 +113,13 @@ pub enum Operation {
     Restore,
     /// Remove a deleted order for good.
     Purge,
+    /// Call off an action that somebody else scheduled.
+    Unschedule,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 14] = [
+    pub const ALL: [Operation; 15] = [
         Operation::AssignCsr,
         Operation::AssignAgent,
         Operation::RecordPayment,
@@ -132,6 +134,7 @@ impl Operation {
         Operation::Delete,
         Operation::Restore,
         Operation::Purge,
+        Operation::Unschedule,
     ];
 
     /// The name in refusals and snapshots.
@@ -151,6 +154,7 @@ impl Operation {
             Operation::Delete => "delete",
             Operation::Restore => "restore",
             Operation::Purge => "purge",
+            Operation::Unschedule => "unschedule",
         }
     }
 
@@ -169,6 +173,7 @@ impl Operation {
             Operation::EditTerms => DESK.union(BACK_OFFICE),
             Operation::Delete => BACK_OFFICE,
             Operation::Restore | Operation::Purge => gone_ceiling().union(RoleSet::of(&[System])),
+            Operation::Unschedule => DESK.union(BACK_OFFICE),
         }
     }
 }
@@ -313,6 +318,11 @@ pub fn may_save_workflows(actor: &Actor) -> bool {
 /// Whether the actor reads a workflow as it is written.
 pub fn reads_definitions(actor: &Actor) -> bool {
     is_staff(actor)
+}
+
+/// Whether the actor decides the settings of the installation, and reads who did.
+pub fn may_set(actor: &Actor) -> bool {
+    actor.only().is_none() && actor.roles().has(Admin)
 }
 
 /// Whether the actor works for the operator with full rights.

@@ -16,6 +16,7 @@ pub mod payment;
 pub mod product;
 pub mod refund;
 pub mod resource;
+pub mod schedule;
 pub mod service_token;
 pub mod session;
 pub mod setting;

@@ -30,6 +30,8 @@ pub struct Model {
     pub status_changed_at: DateTimeUtc,
     /// When it is to be looked at whether it has rested in its status for too long; empty once that was told.
     pub stalls_at: Option<DateTimeUtc>,
+    /// When it is to be looked at whether it has expired; empty where nothing lets it.
+    pub expires_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
     pub placed_at: Option<DateTimeUtc>,

@@ -12,6 +12,7 @@ mod m20261121_000007_sessions;
 mod m20261121_000008_leases;
 mod m20261121_000009_feed;
 mod m20261121_000011_workflows;
+mod m20261121_000013_timers;
 mod m20261121_000015_purge;
 mod m20261121_000016_edits;
 mod shape;
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000011_workflows::Migration),
             Box::new(m20261121_000015_purge::Migration),
             Box::new(m20261121_000016_edits::Migration),
+            Box::new(m20261121_000013_timers::Migration),
         ]
     }
 }

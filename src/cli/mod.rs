@@ -5,6 +5,7 @@
 mod backup;
 mod bell;
 mod door;
+mod timers;
 mod token;
 #[cfg(unix)]
 mod worker;
@@ -121,6 +122,8 @@ enum Command {
     /// Run a program for each attempt at provisioning that a service token may claim
     #[cfg(unix)]
     Worker(worker::Options),
+    /// List what time does next to orders: when, which order, what
+    Timers(timers::Options),
     /// Look after workflows
     #[command(subcommand)]
     Workflow(workflow::Command),
@@ -157,6 +160,7 @@ async fn carry_out(config: &Config, command: Command) -> Result<ExitCode> {
         Command::Token { who, hours } => token::print_for(config, &who, hours).await?,
         Command::PasswordReset { who } => token::print_reset(config, &who).await?,
         Command::Demo => demo(config).await?,
+        Command::Timers(options) => timers::list(config, &options).await?,
         Command::Backup { file } => backup::run(config, &file).await?,
         #[cfg(unix)]
         Command::Worker(options) => worker::run(options).await?,

@@ -51,6 +51,8 @@ pub struct Mutation(
     order::EditMutation,
     order::RemovalMutation,
     order::AttemptMutation,
+    order::ScheduleMutation,
+    settings::SettingsMutation,
     account::SessionMutation,
     account::PasswordMutation,
     account::ServiceTokenMutation,

@@ -5,7 +5,9 @@ use std::{collections::HashMap, fmt, future::Future, hash::Hash, ops::Deref, syn
 
 use domain::{
     id::{EventId, OrderId, OrganizationId, ProductId, ResourceId, UserId},
-    order::{Attempt, Change, Invoice, Item, Note, Particulars, Payment, Product, Refund, Resource},
+    order::{
+        Attempt, Change, Invoice, Item, Note, Particulars, Payment, Product, Refund, Resource, Schedule,
+    },
 };
 use tokio::sync::OnceCell;
 
@@ -14,6 +16,7 @@ use crate::{
     store::{
         Store, catalogue, edit, order, parts,
         people::{self, Organization, User},
+        timer,
     },
 };
 
@@ -52,6 +55,7 @@ parts! {
     OrderId => Vec<Refund>, parts::refunds;
     OrderId => Vec<Note>, parts::notes;
     OrderId => HashMap<EventId, Vec<Change>>, edit::of_orders;
+    OrderId => Vec<Schedule>, timer::schedules;
 }
 
 /// The keys of all siblings, and what was found once somebody asked.

@@ -175,6 +175,7 @@ impl WorkflowMutation {
             public_code: input.public_code,
             public_label: input.public_label,
             retired: false,
+            expires: None,
         };
         let edit = StatusEdit::Add { status: Box::new(status), after: input.after };
         let terms = Terms { expected, dry_run: false };

@@ -55,6 +55,7 @@ impl Tx {
                 payments: payments.remove(&head.id).unwrap_or_default(),
                 refunds: refunds.remove(&head.id).unwrap_or_default(),
                 notes: Vec::new(),
+                schedules: Vec::new(),
                 head,
             }
         });

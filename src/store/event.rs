@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{
     Reads, Store, Tx,
     sql::{Row, Sql, to_json},
-    subject::{ACCOUNT, WORKFLOW},
+    subject::{ACCOUNT, SETTINGS, WORKFLOW},
 };
 use crate::error::Result;
 
@@ -52,6 +52,8 @@ pub enum Subject {
     Account(UserId),
     /// A workflow, of which a definition was saved: its code.
     Workflow(String),
+    /// The operator's settings, which were saved.
+    Settings,
     /// Something that only a newer version of this program knows. It has its position all the same.
     Unknown,
 }
@@ -66,7 +68,7 @@ impl Record {
     pub fn order(&self) -> Option<&Arc<Logged>> {
         match &self.subject {
             Subject::Order(logged) => Some(logged),
-            Subject::Account(_) | Subject::Workflow(_) | Subject::Unknown => None,
+            Subject::Account(_) | Subject::Workflow(_) | Subject::Settings | Subject::Unknown => None,
         }
     }
 }
@@ -101,6 +103,7 @@ fn read_record(row: &mut Row<'_>) -> Result<Record> {
     let subject = match kind.as_str() {
         ACCOUNT => Subject::Account(subject),
         WORKFLOW => Subject::Workflow(code.unwrap_or_default()),
+        SETTINGS => Subject::Settings,
         _ => Subject::Unknown,
     };
     Ok(Record { seq, id, subject })

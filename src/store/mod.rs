@@ -26,6 +26,7 @@ pub mod session;
 pub mod settings;
 mod sql;
 mod subject;
+pub mod timer;
 pub mod workflow;
 
 use std::{

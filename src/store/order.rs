@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Parties, standing},
     id::{OrderId, OrganizationId},
@@ -13,14 +12,14 @@ use domain::{
 use uuid::Uuid;
 
 use super::{
-    Reads, Tx,
-    sql::{Row, Sql, update_many},
+    Reads,
+    sql::{Row, Sql},
 };
 use crate::error::{Error, Result};
 
 /// The columns of [`Head`], read by [`read_head`].
 pub(super) const HEAD: &str = "o.id, o.number, o.kind, o.external_reference, o.version, o.workflow, \
-    o.workflow_version, o.status, o.category, o.status_changed_at, o.stalls_at, o.created_at, o.updated_at, \
+    o.workflow_version, o.status, o.category, o.status_changed_at, o.stalls_at, o.expires_at, o.created_at, o.updated_at, \
     o.placed_at, o.completed_at, o.expires_on, o.deleted_at, o.provider_id, o.offering_id, \
     o.customer_id, o.creator_id, o.csr_id, o.agent_id, o.currency, o.subtotal, o.discount, o.tax, \
     o.delivery_fee, o.total, o.paid, o.tags";
@@ -38,6 +37,7 @@ pub(super) fn read_head(row: &mut Row<'_>) -> Result<Head> {
         category: row.named(Category::parse)?,
         status_changed_at: row.get()?,
         stalls_at: row.get()?,
+        expires_at: row.get()?,
         created_at: row.get()?,
         updated_at: row.get()?,
         placed_at: row.get()?,
@@ -120,30 +120,6 @@ pub async fn by_ids(from: &impl Reads, actor: &Actor, ids: &[OrderId]) -> Result
 /// Whether the order exists for the actor.
 pub(super) fn visible(actor: &Actor, head: &Head) -> bool {
     !actor.standing(&head.parties, head.deleted_at.is_some()).is_empty()
-}
-
-/// Orders that may have rested in their status for too long, the longest waiting first. Reads next to nothing
-/// where there are none.
-///
-/// # Errors
-/// The database's.
-pub async fn resting(from: &impl Reads, now: DateTime<Utc>, limit: usize) -> Result<Vec<OrderId>> {
-    let mut sql = Sql::new(from.db(), "SELECT o.id FROM orders o WHERE o.stalls_at < ");
-    sql.bind(now).push(&format!(" ORDER BY o.stalls_at LIMIT {limit}"));
-    sql.all(from.db(), |row| row.id()).await
-}
-
-impl Tx {
-    /// Notes when orders are to be looked at again for resting too long; never, if none. A timer, not a change:
-    /// it is in no event and leaves the version as it is.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn look_again(&self, orders: &[(OrderId, Option<DateTime<Utc>>)]) -> Result<()> {
-        let rows = orders.iter().map(|(id, at)| vec![id.0.into(), (*at).into()]).collect();
-        update_many(self.db(), "orders", &["id", "stalls_at"], rows).await?;
-        Ok(())
-    }
 }
 
 /// What only the order's page shows.

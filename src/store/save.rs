@@ -13,6 +13,7 @@ use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, IntoActiveModel, SqlErr, Val
 use super::{
     Reads, Tx, edit, event, removal,
     sql::{to_json, update_many},
+    timer,
 };
 use crate::error::{Error, Result};
 use domain::refusal::Refusal;
@@ -85,6 +86,7 @@ pub async fn save(tx: &Tx, decisions: &[Decision]) -> Result<()> {
     insert(tx, notes).await?;
     edit::save(tx, decisions).await?;
     removal::remove(tx, &gone).await?;
+    timer::keep(tx, decisions).await?;
     event::append(tx, decisions.iter().flat_map(Decision::events)).await
 }
 
@@ -101,14 +103,14 @@ impl<N> Default for Changes<N> {
 
 /// The children of an order of one kind, before and after.
 #[derive(Clone, Copy)]
-struct Children<'a> {
-    before: Option<&'a Order>,
-    after: &'a Order,
+pub(super) struct Children<'a> {
+    pub(super) before: Option<&'a Order>,
+    pub(super) after: &'a Order,
 }
 
 impl<'a> Children<'a> {
     /// Those that are new, and those that differ.
-    fn compare<T: PartialEq + 'a, K: Eq + Hash>(
+    pub(super) fn compare<T: PartialEq + 'a, K: Eq + Hash>(
         self,
         of: impl Fn(&'a Order) -> &'a [T] + Copy,
         key: impl Fn(&T) -> K + Copy,
@@ -124,7 +126,7 @@ impl<'a> Children<'a> {
 }
 
 /// Inserts rows in batches that stay below SQLite's 32,766 and PostgreSQL's 65,535 parameters.
-async fn insert<A>(tx: &Tx, models: Vec<A>) -> Result<(), DbErr>
+pub(super) async fn insert<A>(tx: &Tx, models: Vec<A>) -> Result<(), DbErr>
 where
     A: ActiveModelTrait + Send,
     <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
@@ -165,6 +167,7 @@ fn new_order(decision: &Decision) -> Result<row::order::ActiveModel> {
         category: head.category.name().to_owned(),
         status_changed_at: head.status_changed_at,
         stalls_at: head.stalls_at,
+        expires_at: head.expires_at,
         created_at: head.created_at,
         updated_at: head.updated_at,
         placed_at: head.placed_at,
@@ -205,6 +208,7 @@ const ORDER_COLUMNS: &[&str] = &[
     "category",
     "status_changed_at",
     "stalls_at",
+    "expires_at",
     "updated_at",
     "placed_at",
     "completed_at",
@@ -230,6 +234,7 @@ fn changed_order(decision: &Decision) -> Result<Vec<Value>> {
         head.category.name().into(),
         head.status_changed_at.into(),
         head.stalls_at.into(),
+        head.expires_at.into(),
         head.updated_at.into(),
         head.placed_at.into(),
         head.completed_at.into(),

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::id::{EventId, UserId};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Reads, Tx, event, sql::Sql};
@@ -11,6 +12,8 @@ use crate::error::Result;
 pub(super) const ACCOUNT: &str = "ACCOUNT";
 /// The kind of subject that workflows are.
 pub(super) const WORKFLOW: &str = "WORKFLOW";
+/// The kind of subject that the operator's settings are; there is one.
+pub(super) const SETTINGS: &str = "SETTINGS";
 
 /// The first half of the keys by which writers of one subject take turns; "ords" in ASCII.
 const TURNS: i32 = 0x6f72_6473;
@@ -22,6 +25,13 @@ pub(super) enum Changed<'a> {
     Rights(UserId),
     /// A workflow, by its code.
     Workflow(&'a str),
+    /// The operator's settings: who changed them, from what to what.
+    Settings { by: UserId, before: &'a Value, after: &'a Value },
+}
+
+/// The subject that the settings are.
+pub(super) fn settings() -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, b"settings")
 }
 
 impl Changed<'_> {
@@ -33,38 +43,49 @@ impl Changed<'_> {
             Changed::Workflow(code) => {
                 (WORKFLOW, Uuid::new_v5(&Uuid::NAMESPACE_OID, code.as_bytes()), "SAVED")
             }
+            Changed::Settings { .. } => (SETTINGS, settings(), "SAVED"),
         }
     }
 
-    /// Waits for others who change the subject, until the end of the transaction. Not by the subject's row:
-    /// this comes last, and whoever changes several rows has locked them in an order of its own.
+    /// Waits for others who change the subject; see [`lock`].
     pub(super) async fn lock(self, tx: &Tx) -> Result<()> {
-        let (_, subject, _) = self.names();
-        let mut sql = Sql::new(tx.db(), "SELECT 1 FROM pg_advisory_xact_lock(");
-        // The low half of an id is random. Keys of two numbers are apart from those of one.
-        sql.bind(TURNS).push(", ").bind(subject.as_u128() as i32).push(")");
-        match sql.is_postgres() {
-            true => sql.one(tx.db(), |_| Ok(())).await.map(|_| ()),
-            false => Ok(()),
-        }
+        lock(tx, self.names().1).await
     }
 }
 
-/// Notes a change of something that is no order: that it changed, not how, nor by whom.
+/// Waits for others who change the subject, until the end of the transaction. Not by the subject's row: this comes
+/// last, and whoever changes several rows has locked them in an order of its own.
+pub(super) async fn lock(tx: &Tx, subject: Uuid) -> Result<()> {
+    let mut sql = Sql::new(tx.db(), "SELECT 1 FROM pg_advisory_xact_lock(");
+    // The low half of an id is random. Keys of two numbers are apart from those of one.
+    sql.bind(TURNS).push(", ").bind(subject.as_u128() as i32).push(")");
+    match sql.is_postgres() {
+        true => sql.one(tx.db(), |_| Ok(())).await.map(|_| ()),
+        false => Ok(()),
+    }
+}
+
+/// Notes a change of something that is no order: that it changed; of the settings, by whom and how, too.
 pub(super) async fn note(tx: &Tx, id: EventId, changed: Changed<'_>, at: DateTime<Utc>) -> Result<()> {
-    changed.lock(tx).await?;
     let (subject_kind, subject, kind) = changed.names();
+    lock(tx, subject).await?;
     let detail = match changed {
-        Changed::Rights(_) => None,
+        Changed::Rights(_) | Changed::Settings { .. } => None,
         Changed::Workflow(code) => Some(serde_json::json!({ "code": code })),
+    };
+    let (by, before, after) = match changed {
+        Changed::Rights(_) | Changed::Workflow(_) => (None, None, None),
+        Changed::Settings { by, before, after } => (Some(by.0), Some(before.clone()), Some(after.clone())),
     };
     let mut sql = Sql::new(
         tx.db(),
-        "INSERT INTO events (uid, subject_kind, subject_id, kind, detail, at, actor_kind, reason_public, \
-         audience, subject_version) VALUES (",
+        "INSERT INTO events (uid, subject_kind, subject_id, kind, detail, at, actor_kind, actor_id, before, after, \
+         reason_public, audience, subject_version) VALUES (",
     );
     sql.bind(id.0).push(", ").bind(subject_kind).push(", ").bind(subject).push(", ").bind(kind);
-    sql.push(", ").bind(detail).push(", ").bind(at).push(", 'SYSTEM', FALSE, 'STAFF', ");
+    sql.push(", ").bind(detail).push(", ").bind(at).push(", ");
+    sql.bind(if by.is_some() { "USER" } else { "SYSTEM" }).push(", ").bind(by);
+    sql.push(", ").bind(before).push(", ").bind(after).push(", FALSE, 'STAFF', ");
     sql.push("(SELECT COALESCE(MAX(subject_version), 0) + 1 FROM events WHERE subject_kind = ");
     sql.bind(subject_kind).push(" AND subject_id = ").bind(subject).push("))");
     sql.run(tx.db()).await?;

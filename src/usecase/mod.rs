@@ -6,5 +6,6 @@ pub mod demo;
 pub mod order;
 pub mod service_token;
 pub mod session;
+pub mod settings;
 pub mod upkeep;
 pub mod workflow;

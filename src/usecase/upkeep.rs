@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::time::sleep;
 
-use super::order::sweep_stalled;
+use super::order::fire_timers;
 use crate::{
     app::App,
     bus::Listener,
@@ -13,8 +13,8 @@ use crate::{
     store::event::{self, Subject},
 };
 
-/// How often orders are looked for that rest for too long.
-const SWEEP: Duration = Duration::from_secs(15);
+/// How often timers are looked for that are due.
+const SWEEP: Duration = Duration::from_secs(1);
 /// How often the trim mark is moved.
 const TRIM: Duration = Duration::from_secs(60);
 /// After how long something that failed is tried again.
@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_secs(15);
 pub async fn run(app: App, retention: TimeDelta) {
     let sweeping = async {
         loop {
-            logged(sweep_stalled(&app).await);
+            logged(fire_timers(&app).await);
             sleep(SWEEP).await;
         }
     };

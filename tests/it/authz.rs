@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     attempt,
     harness::{App, Client, Goods, Subscriber, Wanted},
+    timers,
 };
 
 /// An example of a mutation on an existing order.
@@ -44,6 +45,10 @@ impl Mutation {
     pub async fn variables(&self, app: &App, order: &str) -> Value {
         let mut variables = self.on(order);
         let input = &mut variables["input"];
+        if self.field == "orderUnschedule" {
+            let at = json!({ "at": "2026-12-01T08:00:00.000Z" });
+            input["schedule"] = timers::schedule(&app.staff(), order, "ship", at).await["id"].clone();
+        }
         if self.is_on_an_attempt() {
             let held = attempt::hold(&attempt::claim(&app.worker(), order, json!({})).await);
             let input = input.as_object_mut().expect("an input");
@@ -107,9 +112,11 @@ pub fn mutations(app: &App) -> Vec<Mutation> {
         row("orderResetToPending", webspace, "active", none()),
         row("orderRestore", server, "draft", none()),
         row("orderRetry", server, "failed", none()),
+        row("orderSchedule", pallet, "open", json!({ "action": "ship", "at": "2026-12-01T08:00:00.000Z" })),
         row("orderSetStatus", parcel, "pending", json!({ "to": "processing" })),
         row("orderShip", pallet, "open", none()),
         row("orderSubmit", server, "draft", none()),
+        row("orderUnschedule", pallet, "open", none()),
         row("orderTransition", server, "pending_payment", json!({ "action": "cancel" })),
         row("orderUpdate", server, "draft", json!({ "customerNote": "ring twice" })),
         row("orderValidate", server, "payment_confirmed", none()),
@@ -163,6 +170,7 @@ async fn account(app: &App, golden: &mut Golden) {
         ("passwordResetToken", json!({ "user": whom })),
         ("serviceTokenCreate", wanted),
         ("serviceTokenRevoke", json!({ "serviceToken": made })),
+        ("settingsSave", json!({ "expiryEnabled": true })),
         ("streamTicket", json!({ "query": "{ __typename }" })),
         ("workflowAddStatus", held),
         ("workflowRetireStatus", json!({ "workflow": "delivery", "code": "on_hold" })),

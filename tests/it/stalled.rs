@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use ordo::{store::Store, usecase::order::sweep_stalled};
+use ordo::{store::Store, usecase::order::fire_timers};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
@@ -46,16 +46,16 @@ async fn each_stay_that_lasts_too_long_is_told_once_to_those_who_see_inside() {
     assert_eq!(inside.change().await["kind"], "STARTED");
     assert_eq!(outside.change().await["kind"], "STARTED");
     app.world.advance(TimeDelta::minutes(30));
-    assert_eq!(sweep_stalled(&app.inner).await.expect("a sweep"), 0, "thirty minutes are allowed");
+    assert_eq!(fire_timers(&app.inner).await.expect("a sweep"), 0, "thirty minutes are allowed");
     app.world.advance(TimeDelta::seconds(1));
-    assert_eq!(sweep_stalled(&app.inner).await.expect("a sweep"), 1);
-    assert_eq!(sweep_stalled(&app.inner).await.expect("a sweep"), 0, "it is told once");
+    assert_eq!(fire_timers(&app.inner).await.expect("a sweep"), 1);
+    assert_eq!(fire_timers(&app.inner).await.expect("a sweep"), 0, "it is told once");
     let told = inside.change().await;
     assert_eq!((&told["kind"], &told["orderId"]), (&json!("STALLED"), &json!(orders[0])));
     assert_eq!((&told["event"]["kind"], &told["event"]["actor"]), (&json!("STALLED"), &Value::Null));
     app.act(&app.worker(), &orders[0], "provision", json!({})).await;
     app.world.advance(TimeDelta::minutes(31));
-    assert_eq!(sweep_stalled(&app.inner).await.expect("a sweep"), 1, "another stay");
+    assert_eq!(fire_timers(&app.inner).await.expect("a sweep"), 1, "another stay");
     assert_eq!(stalls(&timeline(&app, &orders[0]).await), 2);
     app.act(&app.worker(), &orders[0], "fulfill", json!({})).await;
     // To the customer, neither delay nor the move behind one face happened.
@@ -80,7 +80,7 @@ async fn however_many_processes_look_each_order_is_told_once() {
     let world: Arc<dyn ordo::app::World> = app.world.clone();
     let other = ordo::app::App::start(store, SECRET, world).await.expect("another process");
     app.world.advance(TimeDelta::hours(1));
-    let sweeps = join_all([&app.inner, &other, &app.inner, &other].map(sweep_stalled)).await;
+    let sweeps = join_all([&app.inner, &other, &app.inner, &other].map(fire_timers)).await;
     let told: usize = sweeps.into_iter().map(|told| told.expect("a sweep")).sum();
     assert_eq!(told, orders.len());
     assert_eq!(app.count_of("SELECT COUNT(*) FROM events WHERE kind = 'STALLED'").await, 130);
@@ -104,24 +104,43 @@ async fn looking_costs_one_statement_when_nothing_is_due_and_old_orders_are_look
     // As after an upgrade: nobody has looked at them yet.
     assert_eq!(app.execute("UPDATE orders SET stalls_at = status_changed_at", []).await, 3);
     app.world.advance(TimeDelta::minutes(5));
-    assert_eq!(sweep_stalled(&app.inner).await.expect("a sweep"), 0);
+    assert_eq!(fire_timers(&app.inner).await.expect("a sweep"), 0);
     assert_eq!(app.count_of("SELECT COUNT(*) FROM orders WHERE stalls_at IS NOT NULL").await, 1);
     let mut quiet = Store::open(&app.database_url, 1).await.expect("the store opens");
     let counter = Arc::new(std::sync::atomic::AtomicU64::new(0));
     quiet.count_statements(counter.clone());
     let process = ordo::app::App { store: quiet, ..app.inner.clone() };
-    assert_eq!(sweep_stalled(&process).await.expect("a sweep"), 0);
+    assert_eq!(fire_timers(&process).await.expect("a sweep"), 0);
     assert_eq!(counter.load(std::sync::atomic::Ordering::SeqCst), 1, "statements of an idle sweep");
     app.world.advance(TimeDelta::minutes(26));
-    assert_eq!(sweep_stalled(&app.inner).await.expect("a sweep"), 1);
+    assert_eq!(fire_timers(&app.inner).await.expect("a sweep"), 1);
     assert_eq!(stalls(&timeline(&app, &orders[0]).await), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_due_is_found_by_an_index_of_just_that() {
     let app = App::start().await;
+    let expiry = "(SELECT $1 FROM settings WHERE key = 'expiry_enabled' AND CAST(value AS TEXT) = 'true')";
+    for (due, index) in [
+        (
+            "SELECT o.id FROM orders o WHERE o.stalls_at < $1 ORDER BY o.stalls_at LIMIT 100",
+            "idx_orders_stalls",
+        ),
+        (
+            &format!(
+                "SELECT o.id FROM orders o WHERE o.expires_at <= {expiry} ORDER BY o.expires_at LIMIT 100"
+            ),
+            "idx_orders_expires",
+        ),
+        ("SELECT s.order_id FROM schedules s WHERE s.at <= $1 ORDER BY s.at LIMIT 100", "idx_schedules_at"),
+    ] {
+        let plan = plan(&app, due).await;
+        assert!(plan.contains(index) && !plan.to_lowercase().contains("sort"), "{plan}");
+    }
+}
+
+async fn plan(app: &App, due: &str) -> String {
     let db = app.second_connection().await;
-    let due = "SELECT o.id FROM orders o WHERE o.stalls_at < $1 ORDER BY o.stalls_at LIMIT 100";
     let explain = match db.get_database_backend() {
         DbBackend::Postgres => {
             // As the application plans: whatever the value; an empty table would be read whole.
@@ -137,6 +156,6 @@ async fn what_is_due_is_found_by_an_index_of_just_that() {
     let column = if app.inner.store.stamps_late() { 0 } else { 3 };
     let lines = rows.expect("a plan").into_iter().map(|row| row.try_get_by_index(column).expect("a line"));
     let plan = lines.collect::<Vec<String>>().join("\n");
-    assert!(plan.contains("idx_orders_stalls") && !plan.to_lowercase().contains("sort"), "{plan}");
     db.close().await.expect("closed");
+    plan
 }

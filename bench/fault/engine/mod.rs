@@ -31,6 +31,7 @@ pub enum Fault {
     BrokenReader,
     Kill,
     KillStamper,
+    Timers,
     LateCommit,
     RestartPostgres,
     Terminate,
@@ -51,10 +52,11 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 19] = [
+    pub const ALL: [Fault; 20] = [
         Fault::BrokenReader,
         Fault::Kill,
         Fault::KillStamper,
+        Fault::Timers,
         Fault::LateCommit,
         Fault::RestartPostgres,
         Fault::Terminate,
@@ -79,6 +81,7 @@ impl Fault {
             Fault::BrokenReader => "broken-reader",
             Fault::Kill => "kill",
             Fault::KillStamper => "kill-stamper",
+            Fault::Timers => "timers",
             Fault::LateCommit => "late-commit",
             Fault::RestartPostgres => "restart-postgres",
             Fault::Terminate => "terminate",
@@ -126,6 +129,7 @@ impl Fault {
             Fault::BrokenReader => broken_reader(site, scale).await,
             Fault::Kill => kill(site, scale).await,
             Fault::KillStamper => kill_stamper(site, scale).await,
+            Fault::Timers => timers(site, scale).await,
             Fault::LateCommit => late_commit(site, scale).await,
             Fault::RestartPostgres => restart_postgres(site, scale).await,
             Fault::Terminate => terminate(site, scale).await,
@@ -160,6 +164,8 @@ pub struct Scale {
     pub rounds: usize,
     /// Acknowledged writes before and after each time.
     pub writes: usize,
+    /// Timers that are due at once.
+    pub timers: usize,
     /// Clients that are cut at once.
     pub crowd: usize,
     /// For how long a reader does not read.
@@ -176,7 +182,7 @@ impl Scale {
         // A feed that waited for whoever is late would be late by two seconds; one that waited for a reader,
         // by as long as that does not read.
         let (late, stall) = (Duration::from_millis(1_500), Duration::from_secs(8));
-        Scale { rounds: 2, writes: 60, crowd: 200, stall, late, beside_stall: stall / 2 }
+        Scale { rounds: 2, writes: 60, timers: 1_500, crowd: 200, stall, late, beside_stall: stall / 2 }
     }
 }
 

@@ -1,10 +1,10 @@
 //! What people ask of an existing order.
 
-use super::{Edit, ErrorCategory, OrderNumber, Particulars, PaymentMethod, Work};
+use super::{Edit, ErrorCategory, OrderNumber, Particulars, PaymentMethod, Plan, Work};
 use crate::{
     actor::Actor,
     event::Audience,
-    id::{ItemId, PaymentId, UserId},
+    id::{ItemId, PaymentId, ScheduleId, UserId},
     money::Money,
     refusal::Refusal,
 };
@@ -31,6 +31,10 @@ pub mod limits {
     pub const NESTING: usize = 32;
     /// Tags of one order.
     pub const TAGS: usize = 20;
+    /// Actions that wait for their time on one order.
+    pub const SCHEDULES: usize = 20;
+    /// How far ahead an action is scheduled, in months.
+    pub const AHEAD: u32 = 60;
 }
 
 /// Why an attempt failed.
@@ -106,6 +110,10 @@ pub enum Command {
         /// Who reads it.
         audience: Audience,
     },
+    /// Have an action taken later.
+    Schedule(Plan),
+    /// Call a scheduled action off.
+    Unschedule(ScheduleId),
     /// Take an attempt at a line, or tell how one ended.
     Work(Work),
     /// Change what it says.

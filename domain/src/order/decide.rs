@@ -11,6 +11,7 @@ use super::{
     effect,
     guard::Subject,
     removal::Remover,
+    schedule, timer,
 };
 use crate::{
     actor::{Actor, Rights},
@@ -69,6 +70,8 @@ pub fn decide(
             effect::refund(&mut working, minor, *payment, Some(&reason), cx.user())?;
         }
         Command::AddNote { body, audience } => cx.add_note(&mut working, body, *audience)?,
+        Command::Schedule(plan) => schedule::add(&mut working, setting, rights, plan)?,
+        Command::Unschedule(id) => schedule::take_back(&mut working, setting, rights, *id)?,
         Command::Work(work) => claim::Worker { setting, rights }.does(&mut working, work)?,
         Command::Edit { edit, particulars } => {
             Editor { setting, rights }.edit(&mut working, edit, particulars)?;
@@ -374,7 +377,7 @@ pub(super) fn enter(working: &mut Working<'_>, status: &Status) {
     head.status = status.code.clone();
     head.category = status.category;
     head.status_changed_at = now;
-    head.stalls_at = head.rests_until(working.workflow);
+    timer::arm(head, working.workflow);
     head.completed_at = match status.category {
         Category::Draft | Category::Pending | Category::InProgress => None,
         Category::Succeeded | Category::Failed | Category::Cancelled => Some(now),

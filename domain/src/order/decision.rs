@@ -4,7 +4,7 @@
 use super::{Change, Item, Order, Particulars, Resource, awaits_worker};
 use crate::{
     event::{Audience, Detail, Event, EventKind, Facet},
-    id::{EventId, UserId},
+    id::{EventId, ScheduleId, UserId},
     mint::Mint,
     workflow::Definition,
 };
@@ -63,6 +63,15 @@ impl Decision {
     /// What happened, in order, at least one event.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// The same as what came of a schedule, which is done with: its first event says so.
+    pub(super) fn of_schedule(mut self, id: ScheduleId, detail: Detail) -> Decision {
+        self.after.schedules.retain(|schedule| schedule.id != id);
+        if let Some(event) = self.events.first_mut() {
+            event.detail = Some(detail);
+        }
+        self
     }
 
     /// The version that the stored order must still have.

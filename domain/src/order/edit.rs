@@ -14,7 +14,7 @@ use super::{
     decision::Working,
     effect,
     guard::Subject,
-    pricing,
+    pricing, timer,
 };
 use crate::{
     actor::Rights,
@@ -213,6 +213,7 @@ impl Editor<'_> {
         }
         if let Some(day) = edit.expires_on {
             head.expires_on = day;
+            head.expires_at = timer::expires_at(head, self.setting.workflow);
         }
         if let Some(tags) = &edit.tags {
             head.tags = content::tags(tags)?;

@@ -20,8 +20,10 @@ mod part;
 mod place;
 mod pricing;
 mod removal;
+mod schedule;
 mod stall;
 mod tally;
+mod timer;
 mod vocabulary;
 
 use std::{collections::HashMap, fmt, str::FromStr};
@@ -41,8 +43,10 @@ pub use guard::Subject;
 pub use lease::{Claim, Hold, Renewal, lease, renew};
 pub use part::{Address, Attempt, Contact, Invoice, Item, Note, Particulars, Payment, Refund, Resource};
 pub use place::{Draft, DraftLine, place};
+pub use schedule::{Plan, Schedule};
 pub use stall::{Rest, rest};
 pub use tally::{Seen, Tally};
+pub use timer::{Around, Fired, Timers, fire};
 pub use vocabulary::{
     ErrorCategory, InvoiceState, ItemStatus, OrderKind, Outcome, PaymentMethod, ProductKind, ResourceState,
 };
@@ -121,6 +125,8 @@ pub struct Head {
     /// When it will have rested in its status for too long; none where it may rest for ever, and once that has
     /// been told.
     pub stalls_at: Option<DateTime<Utc>>,
+    /// When it is to be looked at whether it has expired; none where nothing lets it.
+    pub expires_at: Option<DateTime<Utc>>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When anything last changed.
@@ -215,6 +221,8 @@ pub struct Order {
     pub refunds: Vec<Refund>,
     /// Notes that this decision writes; earlier ones are not loaded.
     pub notes: Vec<Note>,
+    /// Actions wanted later, the next one first; loaded only for what concerns them.
+    pub schedules: Vec<Schedule>,
 }
 
 /// A product as the catalogue has it now.

@@ -10,7 +10,7 @@ use super::{
     content::{check_json, in_currency, particulars, tags},
     decide::run_automatic,
     decision::{Decision, Remark, Working},
-    effect, pricing,
+    effect, pricing, timer,
 };
 use crate::{
     actor::Parties,
@@ -68,7 +68,8 @@ pub struct Draft {
 pub fn place(setting: Setting<'_>, draft: &Draft, mint: &mut Mint) -> Result<Decision, Refusal> {
     let initial = setting.workflow.initial();
     let initial = initial.ok_or(Refusal::NotFound { what: "workflow" })?;
-    let (order, particulars) = build(setting, draft, initial, mint)?;
+    let (mut order, particulars) = build(setting, draft, initial, mint)?;
+    timer::arm(&mut order.head, setting.workflow);
     let mut working = Working::new(order, particulars, setting.workflow, mint);
     if setting.workflow.on_create.contains(&Effect::OpenInvoice) {
         effect::open_invoice(&mut working);
@@ -109,6 +110,7 @@ pub(super) fn build(
         category: status.category,
         status_changed_at: now,
         stalls_at: None,
+        expires_at: None,
         created_at: now,
         updated_at: now,
         placed_at: (!setting.workflow.transitions.iter().any(freezes)).then_some(now),
@@ -141,6 +143,7 @@ pub(super) fn build(
         payments: Vec::new(),
         refunds: Vec::new(),
         notes: Vec::new(),
+        schedules: Vec::new(),
     };
     pricing::price_order(&mut order)?;
     Ok((order, particulars(&draft.particulars)?))

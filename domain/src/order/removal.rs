@@ -6,6 +6,7 @@ use super::{
     command::{FreeText, limits},
     decision::{Remark, Working},
     guard::Subject,
+    timer,
 };
 use crate::{
     actor::Rights,
@@ -32,7 +33,7 @@ impl Remover<'_> {
         let reason = FreeText { path: "reason", most: limits::REASON }.optional(reason)?;
         let now = working.mint.now();
         working.order.head.deleted_at = Some(now);
-        working.order.head.stalls_at = None;
+        (working.order.head.stalls_at, working.order.head.expires_at) = (None, None);
         self.tell(working, EventKind::Deleted, reason);
         Ok(())
     }
@@ -43,7 +44,7 @@ impl Remover<'_> {
         if working.order.head.deleted_at.take().is_none() {
             return Err(self.impossible(working, Operation::Restore.name()));
         }
-        working.order.head.stalls_at = working.order.head.rests_until(working.workflow);
+        timer::arm(&mut working.order.head, working.workflow);
         self.tell(working, EventKind::Restored, None);
         Ok(())
     }

@@ -75,6 +75,19 @@ pub struct Status {
     /// Whether no order gets here any more. Those that are here keep their label and their ways out.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retired: bool,
+    /// What the system does with an order that has been in this status for long enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Expires>,
+}
+
+/// How a status runs out: as any expiry, only while the operator's settings let orders expire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expires {
+    /// After how many minutes in the status.
+    pub after_min: u32,
+    /// The action that the system then takes.
+    pub action: String,
 }
 
 impl Definition {

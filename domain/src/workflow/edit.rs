@@ -68,6 +68,7 @@ mod tests {
             public_code: None,
             public_label: None,
             retired: false,
+            expires: None,
         }
     }
 

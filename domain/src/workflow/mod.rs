@@ -18,7 +18,7 @@ mod vocabulary;
 
 pub use builtin::{SOURCES, builtin};
 pub use check::{Fault, MAX_BYTES, MAX_STATUSES, MAX_TRANSITIONS, check, parse, parse_draft};
-pub use definition::{Definition, Status};
+pub use definition::{Definition, Expires, Status};
 pub use diagram::mermaid;
 pub use edit::{add_status, retire_status};
 pub use revise::{Change, Draft, MAX_VERSIONS, Numbers, Revised, revise};

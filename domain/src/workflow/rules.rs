@@ -47,6 +47,7 @@ fn of_status(old: &Definition, new: &Definition, (before, now): (&Status, &Statu
         public_code,
         public_label: _,
         retired: _,
+        expires,
     } = before;
     let fields = [
         ("category", *category != now.category),
@@ -55,6 +56,7 @@ fn of_status(old: &Definition, new: &Definition, (before, now): (&Status, &Statu
         ("editable", *editable != now.editable),
         ("stalls_after_min", *stalls_after_min != now.stalls_after_min),
         ("public_code", *public_code != now.public_code),
+        ("expires", *expires != now.expires),
     ];
     let changed = fields.iter().filter(|(_, changed)| *changed);
     let mut all: Vec<Fault> =

@@ -18,4 +18,5 @@ mod sights;
 mod stalls;
 mod story;
 mod tallies;
+mod timers;
 mod walk;

@@ -8,7 +8,7 @@ use std::{
 use domain::{
     event::Audience,
     id::{EventId, OrderId, OrganizationId},
-    order::{Attempt, Change, Head, Invoice, Item, Note, Particulars, Payment, Refund, Resource},
+    order::{Attempt, Change, Head, Invoice, Item, Note, Particulars, Payment, Refund, Resource, Schedule},
     permission,
     role::RoleSet,
 };
@@ -86,6 +86,8 @@ pub struct Batch {
     pub notes: Siblings<Vec<Note>>,
     /// What edits changed.
     pub edits: Siblings<HashMap<EventId, Vec<Change>>>,
+    /// What is wanted later.
+    pub schedules: Siblings<Vec<Schedule>>,
     /// Contact, addresses and notes.
     pub particulars: Siblings<Particulars>,
     /// Customers and providers.
@@ -94,6 +96,7 @@ pub struct Batch {
     pub people: Arc<Siblings<User>>,
     lines: OnceCell<Lines>,
     authors: OnceCell<Arc<Siblings<User>>>,
+    makers: OnceCell<Siblings<User>>,
     timelines: Mutex<HashMap<(Stretch, u8), TimelineCell>>,
 }
 
@@ -109,11 +112,13 @@ impl Batch {
             refunds: Siblings::new(ids()),
             notes: Siblings::new(ids()),
             edits: Siblings::new(ids()),
+            schedules: Siblings::new(ids()),
             particulars: Siblings::new(ids()),
             organizations: Named::new(parties().flat_map(|p| [p.customer, p.provider]), names),
             people: Arc::new(Siblings::new(parties().flat_map(|p| [p.creator, p.csr, p.agent]).flatten())),
             lines: OnceCell::new(),
             authors: OnceCell::new(),
+            makers: OnceCell::new(),
             timelines: Mutex::default(),
             heads,
         })
@@ -169,6 +174,18 @@ impl Batch {
             Ok(Arc::new(Siblings::new(ids)))
         });
         authors.await.cloned()
+    }
+
+    /// Who made schedules.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn makers(&self, store: &Store) -> Result<&Siblings<User>> {
+        let read = async || {
+            let schedules = self.schedules.all(store).await?.flat_map(|(_, schedules)| schedules.iter());
+            Ok(Siblings::new(schedules.map(|schedule| schedule.made_by)))
+        };
+        self.makers.get_or_try_init(read).await
     }
 
     /// A stretch of the timelines as somebody with this standing reads them. Read for all orders of

@@ -15,6 +15,7 @@ use super::{
     Order,
     edit::OrderFieldChange,
     money::{Money, author},
+    schedule::OrderEventSchedule,
     store,
 };
 use crate::{
@@ -60,6 +61,12 @@ pub enum OrderEventKind {
     Restored,
     /// The order was removed for good.
     Purged,
+    /// Somebody wants an action taken later.
+    Scheduled,
+    /// A scheduled action was called off.
+    Unscheduled,
+    /// The time of a scheduled action came, and it was not possible (any more).
+    Lapsed,
 }
 
 /// Who, at the widest, reads an event or note.
@@ -200,6 +207,11 @@ impl OrderEvent {
         };
         let changes = edits.get(&self.logged.event.id)?;
         Some(Ok(OrderFieldChange::shown(changes, self.order.standing)))
+    }
+
+    /// The schedule that it is about: made, called off, carried out or lapsed. Null for whoever may not know of it.
+    async fn schedule(&self) -> Option<OrderEventSchedule> {
+        OrderEventSchedule::of(self.logged.event.detail.as_ref()?, self.order.standing)
     }
 
     /// The note that was written.

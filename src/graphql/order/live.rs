@@ -267,7 +267,9 @@ fn kind(sight: Sight, kind: EventKind) -> OrderChangeKind {
         (Sight::Changed, kind) => match kind {
             EventKind::Created | EventKind::Imported => OrderChangeKind::Created,
             EventKind::StatusChanged => OrderChangeKind::StatusChanged,
-            EventKind::Updated => OrderChangeKind::Updated,
+            EventKind::Updated | EventKind::Scheduled | EventKind::Unscheduled | EventKind::Lapsed => {
+                OrderChangeKind::Updated
+            }
             EventKind::Stalled => OrderChangeKind::Stalled,
             EventKind::Assigned => OrderChangeKind::Assigned,
             EventKind::Note => OrderChangeKind::Note,

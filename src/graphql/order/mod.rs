@@ -17,6 +17,7 @@ mod particulars;
 mod place;
 mod refused;
 mod removal;
+mod schedule;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -44,6 +45,7 @@ pub use live::{Opened, Opening, OrderSubscription, ResumeAfter, Stage};
 pub use place::{ClientIp, PlaceMutation};
 pub use refused::{NotFound, OrderError, Validation};
 pub use removal::RemovalMutation;
+pub use schedule::ScheduleMutation;
 
 use self::{
     available::AvailableAction,
@@ -51,6 +53,7 @@ use self::{
     item::{Attempt, OrderFailure, OrderItem},
     money::{Invoice, OrderPricing, Payment, Refund},
     particulars::{OrderAddress, OrderContact},
+    schedule::OrderSchedule,
 };
 use super::{
     at_hand::AtHand,
@@ -391,6 +394,13 @@ impl Order {
         let notes = self.batch.notes.get(store(ctx), self.head.id).await?.unwrap_or_default();
         let readable = notes.iter().filter(|note| event::readable(note.audience, self.standing));
         Ok(readable.map(|note| event::OrderNote::new(note.clone(), self.clone())).collect())
+    }
+
+    /// The actions that wait for their time, the next one first, as far as this viewer may know of them.
+    async fn scheduled(&self, ctx: &Context<'_>) -> Result<Vec<OrderSchedule>> {
+        let schedules = self.batch.schedules.get(store(ctx), self.head.id).await?.unwrap_or_default();
+        let readable = schedules.iter().filter(|it| event::readable(it.audience, self.standing));
+        Ok(readable.map(|schedule| OrderSchedule::new(schedule.clone(), self.clone())).collect())
     }
 
     /// What is wrong now: the failure of the last attempt, while the order stands failed.

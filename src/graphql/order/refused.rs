@@ -82,6 +82,7 @@ fn place_of(what: &str) -> Vec<String> {
         "attempt" => &["attempt"],
         "item" => &["items"],
         "payment" => &["payment"],
+        "schedule" => &["schedule"],
         _ => &[],
     };
     path.iter().map(|step| (*step).to_owned()).collect()

@@ -4,19 +4,21 @@ use chrono::{DateTime, Utc};
 use domain::{
     actor::Actor,
     event::Audience,
-    id::{OrderId, PaymentId, UserId},
+    id::{OrderId, PaymentId, ScheduleId, UserId},
     money::Money,
-    order::{Command, Facts, Head, Order, PaymentMethod, Setting, Transition, cancel_action, decide},
+    order::{Command, Facts, Head, Order, PaymentMethod, Plan, Setting, Transition, cancel_action, decide},
     refusal::Refusal,
     workflow::{Definition, Guard},
 };
 use serde::Serialize;
 
-use super::{Done, Terms, Written, answer, assignee, claim, commit, distinct, replay, workflow};
+use super::{
+    Done, Terms, Written, answer, assignee, claim, commit, distinct, replay, timer::Calendar, workflow,
+};
 use crate::{
     app::App,
-    error::Result,
-    store::{Tx, catalogue, people, settings},
+    error::{Error, Result},
+    store::{Tx, catalogue, settings, timer},
 };
 
 /// What somebody wants of an existing order. Unlike a [`Command`] it names people and statuses that
@@ -75,6 +77,20 @@ pub enum Intent {
     },
     /// Bring it back after it was deleted.
     Restore,
+    /// Have an action taken later.
+    Schedule(Plan),
+    /// Call a scheduled action off.
+    Unschedule {
+        /// Which.
+        schedule: ScheduleId,
+    },
+}
+
+impl Intent {
+    /// Whether what is scheduled for the order has to be known.
+    fn reads_schedules(&self) -> bool {
+        matches!(self, Intent::Schedule(_) | Intent::Unschedule { .. })
+    }
 }
 
 /// Changes an order.
@@ -96,8 +112,12 @@ pub async fn change(
             return Ok(Done::Before(outcome));
         }
         let order = tx.orders(&actor_, &[order]).await?.pop();
-        let order = order.ok_or(Refusal::NotFound { what: "order" })?;
+        let mut order = order.ok_or(Refusal::NotFound { what: "order" })?;
         check_version(&order.head, terms.expected_version)?;
+        if intent.reads_schedules() {
+            let id = order.head.id;
+            order.schedules = timer::schedules(&*tx, &[id]).await?.remove(&id).unwrap_or_default();
+        }
         let workflow = workflow(&context, &*tx, &order.head).await?;
         let facts = facts(&tx, &workflow, &order, mint.now()).await?;
         let command = command(&tx, &workflow, &order, intent).await?;
@@ -117,27 +137,47 @@ pub(super) fn check_version(head: &Head, expected: Option<i64>) -> Result<()> {
     }
 }
 
-/// What a decision reads besides the order. Settings and time zone are read only where the workflow
-/// asks for them.
+/// What a decision reads besides the order.
 pub(super) async fn facts(
     tx: &Tx,
     workflow: &Definition,
     order: &Order,
     now: DateTime<Utc>,
 ) -> Result<Facts> {
-    let ids = distinct(order.items.iter().filter_map(|item| item.product));
-    let products = catalogue::products(tx, &ids).await?;
-    let mut facts = Facts { products, today: now.date_naive(), expiry_enabled: false };
-    if workflow.transitions.iter().any(|row| row.when == Some(Guard::Expired)) {
+    let found = facts_of(tx, &[(workflow, order)], now).await?.pop();
+    found.map(|(facts, _)| facts).ok_or_else(|| Error::internal("an order without facts"))
+}
+
+/// What decisions read besides their orders, and when each customer's next day begins: a number of statements
+/// that does not depend on how many orders there are. Settings and time zones are read only where a workflow asks
+/// for them.
+pub(super) async fn facts_of(
+    tx: &Tx,
+    orders: &[(&Definition, &Order)],
+    now: DateTime<Utc>,
+) -> Result<Vec<(Facts, DateTime<Utc>)>> {
+    let items = orders.iter().flat_map(|(_, order)| &order.items);
+    let products = catalogue::products(tx, &distinct(items.filter_map(|item| item.product))).await?;
+    let dated = orders.iter().filter(|(workflow, _)| expires(workflow));
+    let mut customers: Vec<_> = dated.map(|(_, order)| order.head.parties.customer).collect();
+    customers.sort();
+    customers.dedup();
+    let expiry_enabled = !customers.is_empty() && settings::read(tx).await?.expiry_enabled;
+    let calendar = Calendar::of(tx, &customers, now).await?;
+    let facts = orders.iter().map(|(workflow, order)| {
+        let own = order.items.iter().filter_map(|item| products.get_key_value(&item.product?));
+        let products = own.map(|(id, product)| (*id, product.clone())).collect();
         let customer = order.head.parties.customer;
-        facts.expiry_enabled = settings::read(tx).await?.expiry_enabled;
-        let customers = people::organizations(tx, &[customer]).await?;
-        if let Some(zone) = customers.get(&customer).and_then(|c| c.time_zone.parse().ok()) {
-            let zone: chrono_tz::Tz = zone;
-            facts.today = now.with_timezone(&zone).date_naive();
-        }
-    }
-    Ok(facts)
+        let expiry_enabled = expiry_enabled && expires(workflow);
+        (Facts { products, today: calendar.today(customer), expiry_enabled }, calendar.tomorrow(customer))
+    });
+    Ok(facts.collect())
+}
+
+/// Whether anything in a workflow happens by the calendar or the clock.
+fn expires(workflow: &Definition) -> bool {
+    workflow.statuses.iter().any(|status| status.expires.is_some())
+        || workflow.transitions.iter().any(|row| row.when == Some(Guard::Expired))
 }
 
 /// The command behind an intent, with the people it names looked up.
@@ -157,5 +197,7 @@ async fn command(tx: &Tx, workflow: &Definition, order: &Order, intent: Intent) 
         Intent::AddNote { body, audience } => Command::AddNote { body, audience },
         Intent::Delete { reason } => Command::Delete { reason },
         Intent::Restore => Command::Restore,
+        Intent::Schedule(plan) => Command::Schedule(plan),
+        Intent::Unschedule { schedule } => Command::Unschedule(schedule),
     })
 }

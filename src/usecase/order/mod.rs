@@ -5,7 +5,7 @@ mod change;
 mod edit;
 mod place;
 mod purge;
-mod stall;
+mod timer;
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub use change::{Intent, change};
 pub use edit::{Edited, edit};
 pub use place::{Basket, Customer, Line, place};
 pub use purge::purge;
-pub use stall::sweep_stalled;
+pub use timer::{fire_timers, next_timers};
 
 use crate::{
     app::App,

@@ -49,6 +49,7 @@ faults! {
     BrokenReader: the_check_finds_out_a_reader_that_reads_by_id,
     Kill: instances_that_are_killed_in_mid_write_lose_nothing,
     KillStamper: an_instance_that_is_killed_between_stamp_and_commit_loses_nothing,
+    Timers: instances_that_are_killed_while_timers_fire_fire_each_exactly_once,
     LateCommit: a_transaction_that_commits_late_is_told_once_and_delays_nobody,
     RestartPostgres: a_crash_of_postgresql_loses_nothing,
     Terminate: connections_that_postgresql_ends_lose_nothing,

@@ -5,7 +5,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Sta
 use super::App;
 
 /// Every table that a request may write to.
-const TABLES: [&str; 18] = [
+const TABLES: [&str; 20] = [
     "organizations",
     "users",
     "memberships",
@@ -24,6 +24,8 @@ const TABLES: [&str; 18] = [
     "purged_orders",
     "events",
     "idempotency",
+    "schedules",
+    "settings",
 ];
 
 impl App {

@@ -17,7 +17,7 @@ use super::{
 const NAMED: &str = "query($id: ID!) { order(by: { id: $id }) { id number externalReference customer { id } \
     provider { id } csr { id } deliveryAgent { id } items { nodes { id product { id } resource { id } } } \
     payments { id } refunds { id } invoice { id number } attempts { nodes { id } } \
-    notes { id audience } } }";
+    notes { id audience } scheduled { id } } }";
 
 impl Proof {
     /// Ids and numbers are markers too, and the names that filters and inputs take.
@@ -42,6 +42,7 @@ impl Proof {
                 ("resource", "/items/nodes/0/resource/id"),
                 ("payment", "/payments/0/id"),
                 ("attempt", "/attempts/nodes/0/id"),
+                ("schedule", "/scheduled/0/id"),
             ] {
                 let found = told.pointer(at).and_then(Value::as_str);
                 names.extend(found.map(|found| (what.to_owned(), found.to_owned())));
@@ -102,7 +103,7 @@ impl Proof {
 }
 
 /// What can be named by an id, and how the id begins.
-const PREFIXES: [(&str, &str); 14] = [
+const PREFIXES: [(&str, &str); 15] = [
     ("order", "order"),
     ("customer", "org"),
     ("provider", "org"),
@@ -117,6 +118,7 @@ const PREFIXES: [(&str, &str); 14] = [
     ("item", "item"),
     ("payment", "payment"),
     ("resource", "resource"),
+    ("schedule", "schedule"),
 ];
 
 impl Proof {
@@ -177,6 +179,10 @@ fn mark_ids(world: &mut World, order: usize, told: &Value) {
     }
     for attempt in each(&told["attempts"]["nodes"]) {
         mark(Kind::Attempt, &attempt["id"]);
+    }
+    // Those that are made here are made inside.
+    for schedule in each(&told["scheduled"]) {
+        mark(Kind::InnerReason, &schedule["id"]);
     }
     for note in each(&told["notes"]) {
         let kind = match note["audience"].as_str() {

@@ -41,7 +41,7 @@ impl Proof {
         let orders: Vec<String> = fullest.map(|order| order.id.clone()).collect();
         for place in places(&self.sdl) {
             let here: Vec<Option<&String>> =
-                if place.steps.len() == 1 { vec![None] } else { orders.iter().map(Some).collect() };
+                if place.steps[0].1.name != "node" { vec![None] } else { orders.iter().map(Some).collect() };
             let seats = self.seats();
             let turns = seats.iter().flat_map(|seat| here.iter().map(move |order| (seat, *order)));
             let turns = turns.map(|((name, client), order)| self.turn((name, client), &place, order));
@@ -134,7 +134,7 @@ fn inside<'a>(data: &'a Value, place: &Place) -> &'a Value {
     place.steps.iter().fold(data, |at, (_, step)| &at[&step.name])
 }
 
-/// Every connection by the shortest way from `node`, or from the root itself.
+/// Every connection by the shortest way from `node`, from the settings, or from the root itself.
 fn places(sdl: &Sdl) -> Vec<Place> {
     let paged = |field: &Field| field.arguments.iter().any(|argument| argument.name == "first");
     let mut places = Vec::new();
@@ -143,7 +143,7 @@ fn places(sdl: &Sdl) -> Vec<Place> {
         let place = Place { steps: vec![("Query".to_owned(), root.clone())] };
         if paged(root) {
             places.push(place);
-        } else if root.name == "node" {
+        } else if ["node", "settings"].contains(&root.name.as_str()) {
             ahead.push_back(place);
         }
     }

@@ -9,7 +9,7 @@ use super::{
     expectation::Kind,
     world::{Link, Owner, Placed, World},
 };
-use crate::harness::App;
+use crate::{harness::App, timers};
 
 /// What is ordered, by whom, of whom.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,9 @@ impl World {
     /// Orders that stand somewhere along their workflows; the barriers last.
     pub async fn write_quiet(&mut self, app: &App) {
         let staff = self.viewer("staff").user;
+        for on in [true, false, true] {
+            timers::switch(app, on).await;
+        }
         for (side, names) in NAMES.into_iter().enumerate() {
             let (tenant, provider, other) =
                 (self.tenants[side], self.providers[side], self.providers[1 - side]);
@@ -58,7 +61,8 @@ impl World {
             self.step(app, archived, staff, "close", json!({})).await;
             self.step(app, archived, staff, "archive", json!({})).await;
             self.orders[archived].archived = true;
-            self.place(app, plan(9, tenant.consumer, provider, provider.parcel)).await;
+            let parcel = self.place(app, plan(9, tenant.consumer, provider, provider.parcel)).await;
+            self.schedule(app, parcel).await;
             let barrier = self.place(app, plan(10, tenant.consumer, provider, provider.server)).await;
             self.assign(app, barrier, side).await;
             let paid = self.place(app, plan(11, tenant.approver, provider, provider.webspace)).await;
@@ -260,6 +264,31 @@ impl World {
         let body = self.mark_order(order, note);
         self.write(app, order, by, "orderAddNote", json!({ "body": body, "audience": audience })).await;
         self.link(order, by, author);
+    }
+
+    /// One action was called off, one was not possible at its time, and one waits.
+    async fn schedule(&mut self, app: &App, order: usize) {
+        let by = self.viewer("staff").user;
+        let soon = (ordo::app::World::now(&*app.world) + chrono::TimeDelta::seconds(1)).to_rfc3339();
+        let (called_off, waiting) = ("2026-12-01T08:00:00Z", "2026-12-02T08:00:00Z");
+        for (action, at) in [("dispatch", called_off), ("dispatch", &soon), ("set_status", waiting)] {
+            let reason = self.mark_order(order, Kind::InnerReason);
+            let mut input = json!({ "action": action, "at": at, "reason": reason });
+            if action == "set_status" {
+                input["to"] = json!("processing");
+            }
+            self.write(app, order, by, "orderSchedule", input).await;
+            self.link(order, by, Kind::InnerStep);
+            if at == called_off {
+                let query = "query($id: ID!) { order(by: { id: $id }) { scheduled { id } } }";
+                let read = self.client(by).data(query, json!({ "id": self.orders[order].id })).await;
+                let schedule = json!({ "schedule": read["order"]["scheduled"][0]["id"] });
+                self.write(app, order, by, "orderUnschedule", schedule).await;
+            }
+        }
+        app.world.advance(chrono::TimeDelta::seconds(1));
+        let fired = ordo::usecase::order::fire_timers(&app.inner).await.expect("a sweep");
+        assert_eq!(fired, 1, "nobody delivers it: it cannot be sent out");
     }
 
     async fn step(&mut self, app: &App, order: usize, by: UserId, action: &str, extra: Value) {

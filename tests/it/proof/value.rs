@@ -77,6 +77,7 @@ fn thing(coordinate: &str, name: &str) -> Option<&'static [&'static str]> {
             "resource" => &["resource"],
             "user" => &["account"],
             "serviceToken" => &["serviceToken"],
+            "schedule" => &["schedule"],
             "id" | "ids" => &["order", "customer", "provider", "product", "csr", "serviceToken"],
             _ => return None,
         },
@@ -178,7 +179,7 @@ impl Maker<'_> {
                 vec![json!(format!("proof-{}", KEYS.fetch_add(1, Ordering::Relaxed)))]
             }
             "String" => text(name).unwrap_or_default().iter().copied().map(Value::from).collect(),
-            "DateTime" if name == "expiresAt" => vec![json!("2030-01-01T00:00:00.000Z")],
+            "DateTime" if ["expiresAt", "at"].contains(&name) => vec![json!("2030-01-01T00:00:00.000Z")],
             "DateTime" => vec![json!("2026-01-01T00:00:00.000Z")],
             "Date" => vec![json!("2030-01-01")],
             "Decimal" => vec![json!("1.00")],

@@ -6,6 +6,7 @@ mod database;
 mod instances;
 mod rights;
 mod sqlite;
+mod timers;
 
 pub use clients::{broken_reader, contention, crowd, lost_answers, stall};
 pub use database::{
@@ -14,6 +15,7 @@ pub use database::{
 pub use instances::{kill, kill_stamper};
 pub use rights::{expiry, hand_over, role_removed};
 pub use sqlite::{sqlite_copies, sqlite_kill};
+pub use timers::timers;
 
 use super::check::Verdict;
 

@@ -1,6 +1,7 @@
 //! Whether a definition may be stored and followed: everything that is wrong with it at once, each
 //! fault with its place. Orders cannot leave a broken workflow by themselves, so it never gets in.
 
+mod expiry;
 mod graph;
 mod parse;
 mod rivals;
@@ -70,6 +71,7 @@ pub fn check(definition: &Definition) -> Vec<Fault> {
         head(definition, &mut faults);
         status::check(definition, &mut faults);
         transition::check(definition, &mut faults);
+        expiry::check(definition, &mut faults);
         rivals::check(definition, &mut faults);
         graph::check(definition, &mut faults);
     }

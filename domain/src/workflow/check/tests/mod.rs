@@ -79,6 +79,7 @@ macro_rules! refused {
     };
 }
 
+mod expiry;
 mod reading;
 mod single;
 mod statuses;
