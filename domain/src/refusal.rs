@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::workflow::Guard;
+use crate::{id::OrganizationId, role::Role, workflow::Guard};
 
 /// Why a command was refused. Nothing has changed when one is returned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +82,20 @@ pub enum Refusal {
         "you do not hold this attempt (any more): stop the work on it; only a retry of the order runs it again"
     )]
     LeaseLost,
+    /// Nobody could look after the organisation any more.
+    #[error(
+        "{organization} would be left without an owner: give another of its members the role `{}` first",
+        .role.name()
+    )]
+    LastOwner {
+        /// Which organisation.
+        organization: OrganizationId,
+        /// The role of its owners.
+        role: Role,
+    },
+    /// Nobody could look after the installation any more.
+    #[error("the installation would be left without an administrator: give somebody else the role `admin` first")]
+    LastAdmin,
 }
 
 /// What stands in the way of an action that is otherwise open.
@@ -135,6 +149,8 @@ impl Refusal {
             Refusal::DuplicateReference { .. } => "DUPLICATE_REFERENCE",
             Refusal::AttemptClaimed { .. } => "ATTEMPT_CLAIMED",
             Refusal::LeaseLost => "LEASE_LOST",
+            Refusal::LastOwner { .. } => "LAST_OWNER",
+            Refusal::LastAdmin => "LAST_ADMIN",
         }
     }
 }

@@ -1,10 +1,16 @@
 //! What the log tells of besides orders: that something changed. Written with the change, in its transaction.
 
 use chrono::{DateTime, Utc};
-use domain::id::{EventId, UserId};
+use domain::{
+    id::{EventId, UserId},
+    people::RightsChange,
+};
 use uuid::Uuid;
 
-use super::{Reads, Tx, event, sql::Sql};
+use super::{
+    Reads, Tx, event,
+    sql::{Sql, to_json},
+};
 use crate::error::Result;
 
 /// The kind of subject that accounts are.
@@ -18,8 +24,10 @@ const TURNS: i32 = 0x6f72_6473;
 /// A subject that is no order, whose change is noted in the log.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Changed<'a> {
-    /// The rights of an account.
+    /// The rights of an account, in a way that no audit asks for: one of its sessions ended, its token.
     Rights(UserId),
+    /// What somebody may, by whom, if it was not the program itself, and how.
+    Standing { user: UserId, by: Option<UserId>, change: &'a RightsChange },
     /// A workflow, by its code.
     Workflow(&'a str),
 }
@@ -28,7 +36,7 @@ impl Changed<'_> {
     /// Subject kind, subject, kind of event.
     fn names(self) -> (&'static str, Uuid, &'static str) {
         match self {
-            Changed::Rights(user) => (ACCOUNT, user.0, "RIGHTS_CHANGED"),
+            Changed::Rights(user) | Changed::Standing { user, .. } => (ACCOUNT, user.0, "RIGHTS_CHANGED"),
             // A workflow is named by its code, subjects by a UUID.
             Changed::Workflow(code) => {
                 (WORKFLOW, Uuid::new_v5(&Uuid::NAMESPACE_OID, code.as_bytes()), "SAVED")
@@ -50,21 +58,24 @@ impl Changed<'_> {
     }
 }
 
-/// Notes a change of something that is no order: that it changed, not how, nor by whom.
+/// Notes a change of something that is no order: that it changed; of what somebody may also how, and by whom.
 pub(super) async fn note(tx: &Tx, id: EventId, changed: Changed<'_>, at: DateTime<Utc>) -> Result<()> {
     changed.lock(tx).await?;
     let (subject_kind, subject, kind) = changed.names();
-    let detail = match changed {
-        Changed::Rights(_) => None,
-        Changed::Workflow(code) => Some(serde_json::json!({ "code": code })),
+    let (action, actor, detail) = match changed {
+        Changed::Rights(_) => (None, None, None),
+        Changed::Standing { by, change, .. } => (Some(change.name()), by, Some(to_json(&change.detail())?)),
+        Changed::Workflow(code) => (None, None, Some(serde_json::json!({ "code": code }))),
     };
+    let actor_kind = if actor.is_some() { "USER" } else { "SYSTEM" };
     let mut sql = Sql::new(
         tx.db(),
-        "INSERT INTO events (uid, subject_kind, subject_id, kind, detail, at, actor_kind, reason_public, \
-         audience, subject_version) VALUES (",
+        "INSERT INTO events (uid, subject_kind, subject_id, kind, action, actor_id, detail, at, actor_kind, \
+         reason_public, audience, subject_version) VALUES (",
     );
     sql.bind(id.0).push(", ").bind(subject_kind).push(", ").bind(subject).push(", ").bind(kind);
-    sql.push(", ").bind(detail).push(", ").bind(at).push(", 'SYSTEM', FALSE, 'STAFF', ");
+    sql.push(", ").bind(action).push(", ").bind(actor.map(|id| id.0)).push(", ").bind(detail);
+    sql.push(", ").bind(at).push(", ").bind(actor_kind).push(", FALSE, 'STAFF', ");
     sql.push("(SELECT COALESCE(MAX(subject_version), 0) + 1 FROM events WHERE subject_kind = ");
     sql.bind(subject_kind).push(" AND subject_id = ").bind(subject).push("))");
     sql.run(tx.db()).await?;

@@ -139,6 +139,9 @@ impl OrderError {
                     AttemptClaimed { code, message, path, until: DateTime(until) }.into()
                 }
                 Refusal::LeaseLost => LeaseLost { code, message, path }.into(),
+                other @ (Refusal::LastOwner { .. } | Refusal::LastAdmin) => {
+                    return Err(Error::Refusal(other).into());
+                }
             },
             Error::IdempotencyMismatch => {
                 let path = vec!["idempotencyKey".to_owned()];
