@@ -116,11 +116,7 @@ pub fn seat(kind: OrganizationKind, role: Role, mut offerings: Vec<ProductId>) -
 ///
 /// # Errors
 /// LAST_ADMIN for the operator's, LAST_OWNER for any other.
-pub fn step_down(
-    kind: OrganizationKind,
-    organization: OrganizationId,
-    others: usize,
-) -> Result<(), Refusal> {
+pub fn step_down(kind: OrganizationKind, organization: OrganizationId, others: usize) -> Result<(), Refusal> {
     match (others, kind) {
         (0, OrganizationKind::Operator) => Err(Refusal::LastAdmin),
         (0, _) => Err(Refusal::LastOwner { organization, role: kind.owner() }),
@@ -134,7 +130,8 @@ pub fn step_down(
 /// VALIDATION when it cannot be one. Whether it exists, only a mail to it would tell.
 pub fn address(path: &'static str, text: &str) -> Result<String, Refusal> {
     let address = FreeText { path, most: limits::NAME }.required(text)?.to_lowercase();
-    let whole = |(name, domain): (&str, &str)| !name.is_empty() && !domain.is_empty() && !domain.contains('@');
+    let whole =
+        |(name, domain): (&str, &str)| !name.is_empty() && !domain.is_empty() && !domain.contains('@');
     if address.contains(char::is_whitespace) || !address.split_once('@').is_some_and(whole) {
         return Err(Refusal::invalid(path, "an e-mail address is a name, an @ and a domain"));
     }

@@ -94,7 +94,9 @@ pub enum Refusal {
         role: Role,
     },
     /// Nobody could look after the installation any more.
-    #[error("the installation would be left without an administrator: give somebody else the role `admin` first")]
+    #[error(
+        "the installation would be left without an administrator: give somebody else the role `admin` first"
+    )]
     LastAdmin,
 }
 

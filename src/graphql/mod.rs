@@ -35,6 +35,9 @@ pub struct Query(
     order::OrderQuery,
     product::ProductQuery,
     people::OrganizationQuery,
+    people::AccountQuery,
+    people::InvitationQuery,
+    people::RightsQuery,
     workflow::WorkflowQuery,
     settings::SettingsQuery,
     account::ServiceTokenQuery,
@@ -51,6 +54,10 @@ pub struct Mutation(
     account::PasswordMutation,
     account::ServiceTokenMutation,
     account::TicketMutation,
+    people::OrganizationMutation,
+    people::AccountMutation,
+    people::MembershipMutation,
+    people::InvitationMutation,
 );
 
 /// Everything that can be watched.

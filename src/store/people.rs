@@ -12,13 +12,13 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+pub use domain::people::OrganizationKind;
 use domain::{
     actor::{Membership, Person},
     id::{EventId, MembershipId, OrganizationId, ProductId, SessionId, UserId},
     people::{RightsChange, Seat},
     role::Role,
 };
-pub use domain::people::OrganizationKind;
 use entity::{membership as row, organization, user};
 use sea_orm::{EntityTrait, IntoActiveModel};
 use uuid::Uuid;

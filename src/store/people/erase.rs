@@ -80,7 +80,8 @@ impl Tx {
             "SELECT detail FROM events WHERE subject_kind = 'ACCOUNT' AND action IS NOT NULL AND subject_id = ",
         );
         sql.bind(user.0);
-        for detail in sql.all(self.db(), |row| row.maybe_json::<RightsDetail>()).await?.into_iter().flatten() {
+        for detail in sql.all(self.db(), |row| row.maybe_json::<RightsDetail>()).await?.into_iter().flatten()
+        {
             let bought = |seat: &Option<Seat>| seat.as_ref().is_some_and(|seat| BUYING.has(seat.role));
             let there = bought(&detail.before) || bought(&detail.after);
             customers.extend(detail.organization.filter(|_| there));
@@ -120,8 +121,10 @@ impl Tx {
     /// # Errors
     /// The database's.
     pub async fn tokens_made_by(&self, user: UserId) -> Result<Vec<ServiceTokenId>> {
-        let mut sql =
-            Sql::new(self.db(), "SELECT user_id FROM service_tokens WHERE revoked_at IS NULL AND created_by = ");
+        let mut sql = Sql::new(
+            self.db(),
+            "SELECT user_id FROM service_tokens WHERE revoked_at IS NULL AND created_by = ",
+        );
         sql.bind(user.0);
         sql.all(self.db(), |row| row.id()).await
     }

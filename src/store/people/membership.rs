@@ -115,7 +115,10 @@ impl Tx {
         (user, organization): (UserId, OrganizationId),
         seat: Option<Seat>,
     ) -> Result<()> {
-        let mut before: Vec<Seat> = self.memberships(user).await?.into_iter()
+        let mut before: Vec<Seat> = self
+            .memberships(user)
+            .await?
+            .into_iter()
             .filter(|seated| seated.organization == organization)
             .map(|seated| seated.seat)
             .collect();

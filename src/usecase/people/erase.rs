@@ -13,7 +13,7 @@ use crate::{
     app::App,
     error::Result,
     store::{
-        Reads, Tx,
+        Tx,
         people::{
             self,
             account::{Account, by_id},

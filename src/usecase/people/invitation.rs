@@ -133,7 +133,8 @@ pub async fn accept_invitation(
     attempts.map_or(Ok(()), |attempts| attempts.admit(&token.chars().take(64).collect::<String>()))?;
     let mut bytes = [0; TOKEN];
     let read = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes);
-    let token = read.ok().filter(|length| *length == TOKEN).map(|_| hash(&bytes)).ok_or(Error::InvalidToken)?;
+    let token =
+        read.ok().filter(|length| *length == TOKEN).map(|_| hash(&bytes)).ok_or(Error::InvalidToken)?;
     let account = match actor {
         Some(Actor::User(Person { id, only: None, .. })) => join(app, *id, token).await?,
         Some(_) => return Err(Error::Forbidden),

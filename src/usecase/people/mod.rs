@@ -47,7 +47,9 @@ async fn organization(
     id: OrganizationId,
 ) -> Result<Organization> {
     let found = people::organizations(from, &[id]).await?.remove(&id);
-    found.filter(|found| scope.holds(found.id)).ok_or_else(|| Refusal::NotFound { what: "organization" }.into())
+    found
+        .filter(|found| scope.holds(found.id))
+        .ok_or_else(|| Refusal::NotFound { what: "organization" }.into())
 }
 
 /// Whether the offerings are all of this organisation.
