@@ -7,6 +7,7 @@ mod claims;
 mod limits;
 mod matrix;
 mod money;
+mod people;
 mod properties;
 mod reachability;
 mod resources;
