@@ -20,6 +20,7 @@ fn into_the_provider(app: &App, email: &str) -> Value {
 
 /// The token of a fresh invitation.
 async fn invite(app: &App, inviter: &Client, email: &str) -> Value {
+    app.world.advance(TimeDelta::milliseconds(1));
     done(inviter, "invitationCreate", into_the_provider(app, email)).await["token"].clone()
 }
 
@@ -45,6 +46,7 @@ async fn tokens_that_were_forged_used_revoked_replaced_or_too_late_read_alike() 
     done(&nobody, "invitationAccept", acceptance(&used)).await;
     let replaced = invite(&app, &owner, "twice@example.test").await;
     invite(&app, &owner, "twice@example.test").await;
+    app.world.advance(TimeDelta::milliseconds(1));
     let revoked = done(&owner, "invitationCreate", into_the_provider(&app, "back@example.test")).await;
     let back = json!({ "invitation": revoked["invitation"]["id"] });
     assert_eq!(done(&owner, "invitationRevoke", back.clone()).await["invitation"]["state"], "REVOKED");

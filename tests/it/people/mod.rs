@@ -60,11 +60,14 @@ pub fn seat(account: Account, organization: impl ToString, role: &str) -> Value 
 
 /// Invites and accepts: somebody with an account and a password of their own, logged in.
 pub async fn newcomer(app: &App, inviter: &Client, invitation: Value) -> Client {
-    let email = invitation["email"].as_str().expect("an address").to_owned();
+    let email = invitation["email"].as_str().expect("an address").to_lowercase();
+    // Lists are by age.
+    app.world.advance(chrono::TimeDelta::milliseconds(1));
     let made = done(inviter, "invitationCreate", invitation).await;
     let name = email.split('@').next().expect("a name");
     let input = json!({ "token": made["token"], "name": name, "password": PASSWORD });
     done(&app.anonymous(), "invitationAccept", input).await;
+    app.world.advance(chrono::TimeDelta::milliseconds(1));
     log_in(app, &email).await
 }
 

@@ -13,7 +13,7 @@ async fn owners_give_the_roles_of_their_own_organisation_and_administrators_any_
     let company = &app.company;
     let (provider, customer, operator) = (company.provider_org, company.customer, company.operator);
     let table: [(&str, Client, Account, _, &str, &str); 16] = [
-        ("an owner", app.provider(), company.manager, provider, "PROVIDER", ""),
+        ("an owner", app.provider(), company.worker, provider, "PROVIDER", ""),
         ("an owner", app.provider(), company.manager, provider, "WORKER", "VALIDATION"),
         ("an owner", app.provider(), company.manager, provider, "STAFF", "VALIDATION"),
         ("an owner, elsewhere", app.provider(), company.manager, company.rival_org, "MANAGER", "NOT_FOUND"),

@@ -114,7 +114,7 @@ async fn an_account_is_made_without_a_password_renamed_disabled_and_enabled() {
     let mut stream = sasha.subscribe(EVENTS, json!({})).await;
     assert_eq!(stream.change().await["kind"], "STARTED");
     let off = done(&admin, "userSave", json!({ "user": id, "disabled": true })).await;
-    assert_eq!(off["account"]["disabledAt"], "2026-03-02T09:00:00.000Z");
+    assert_eq!(off["account"]["disabledAt"], "2026-03-02T09:00:00.002Z");
     assert_eq!(sasha.send(ORDERS, json!({})).await.codes(), ["UNAUTHENTICATED"]);
     app.place(&app.consumer(), &app.company.server, 1).await;
     assert!(stream.message().await.to_string().contains("UNAUTHENTICATED"), "at once");
