@@ -12,7 +12,7 @@ use super::{
     tree::Branch,
     world::{Marker, Owner, World, marker},
 };
-use crate::harness::App;
+use crate::harness::Client;
 
 /// An invitation, as the test had it made.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ const EMAIL: &str = "proof-of-people@example.test";
 
 impl World {
     /// Each provider's owner invites somebody.
-    pub async fn invite(&mut self, app: &App) {
+    pub async fn invite(&mut self) {
         for provider in self.providers {
             // Addresses are kept in lower case.
             let name = marker("invited", Kind::Invited, self.markers.len()).to_lowercase();
@@ -93,7 +93,7 @@ impl Proof {
         self.carry(admin, "membershipSet", back).await;
     }
 
-    async fn read_all(&mut self, who: (&'static str, &crate::harness::Client), field: &str) {
+    async fn read_all(&mut self, who: (&'static str, &Client), field: &str) {
         let root = self.sdl.roots("Query").iter().find(|root| root.name == field).cloned();
         let root = root.unwrap_or_else(|| panic!("no query {field}"));
         let branch = Branch::full(&self.sdl, "Query", &root, 6).asking("(last: 100)".to_owned(), Some(100));

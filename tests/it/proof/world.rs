@@ -144,7 +144,7 @@ impl World {
             viewer.client = Client::new(&app.url, Some(token));
         }
         world.make_machines(app).await;
-        world.invite(app).await;
+        world.invite().await;
         world
     }
 
