@@ -27,9 +27,10 @@ const INVITE: &str = "mutation($input: InvitationCreateInput!) { invitationCreat
 const EMAIL: &str = "proof-of-people@example.test";
 
 impl World {
-    /// Each provider's owner invites somebody.
+    /// Each provider's owner invites some people.
     pub async fn invite(&mut self) {
-        for provider in self.providers {
+        // More than a page of the proof holds.
+        for provider in self.providers.repeat(3) {
             // Addresses are kept in lower case.
             let name = marker("invited", Kind::Invited, self.markers.len()).to_lowercase();
             let organization = provider.organization;
