@@ -32,7 +32,8 @@ pub enum Error {
     /// The session cannot be renewed.
     #[error("the session has ended; log in again")]
     SessionEnded,
-    /// The token that sets a password was used, is too old, or was never given out.
+    /// The token that sets a password, or is an invitation, was used, is too old, or was never given out; or it
+    /// is for somebody else.
     #[error("the token is not valid, or not any more; ask for a new one")]
     InvalidToken,
     /// This server verifies somebody else's tokens and has no passwords.

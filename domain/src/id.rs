@@ -102,6 +102,8 @@ typed_ids! {
     ScheduleId = "schedule";
     /// A person's role in an organisation.
     MembershipId = "membership";
+    /// An invitation into an organisation.
+    InvitationId = "invitation";
     /// A log-in and all that was renewed from it.
     SessionId = "session";
     /// A service token; the same UUID as its account's.

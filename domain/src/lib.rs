@@ -26,6 +26,7 @@ pub mod mint;
 pub mod money;
 pub mod order;
 pub mod password;
+pub mod people;
 pub mod permission;
 pub mod refusal;
 pub mod role;

@@ -271,38 +271,99 @@ pub fn may_be_agent(actor: &Actor) -> bool {
     actor.roles().has(Agent)
 }
 
-/// The providers whose service tokens somebody looks after.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenScope {
-    /// Every provider's.
-    Every,
-    /// These providers'.
-    Of(Vec<OrganizationId>),
+/// What people look after besides orders, each within organisations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Duty {
+    /// Make organisations.
+    FoundOrganizations,
+    /// Give an organisation another name, e-mail address or time zone.
+    EditOrganizations,
+    /// Make accounts, give them another name, disable and erase them.
+    KeepAccounts,
+    /// Say who is what in an organisation.
+    GiveMemberships,
+    /// Invite people into an organisation.
+    Invite,
+    /// Read who changed whose rights.
+    ReadRightsHistory,
+    /// Make, list and revoke the tokens of machines.
+    GiveServiceTokens,
 }
 
-impl TokenScope {
-    /// Whether a provider is in it.
-    pub fn holds(&self, provider: OrganizationId) -> bool {
+impl Duty {
+    /// All of them.
+    pub const ALL: [Duty; 7] = [
+        Duty::FoundOrganizations,
+        Duty::EditOrganizations,
+        Duty::KeepAccounts,
+        Duty::GiveMemberships,
+        Duty::Invite,
+        Duty::ReadRightsHistory,
+        Duty::GiveServiceTokens,
+    ];
+
+    /// Who has it: an administrator for every organisation, all others for the one in which they hold the role.
+    pub const fn allowed(self) -> RoleSet {
         match self {
-            TokenScope::Every => true,
-            TokenScope::Of(providers) => providers.contains(&provider),
+            Duty::FoundOrganizations | Duty::KeepAccounts => RoleSet::of(&[Admin]),
+            Duty::EditOrganizations | Duty::GiveMemberships | Duty::Invite | Duty::ReadRightsHistory => {
+                RoleSet::of(&[Admin, Provider, Approver])
+            }
+            Duty::GiveServiceTokens => RoleSet::of(&[Admin, Provider]),
         }
     }
 }
 
-/// The providers whose service tokens the actor makes, lists and revokes: an administrator every
-/// provider's, a provider's owner its own. Nobody else any, and no service token: it would outlive itself.
-pub fn token_scope(actor: &Actor) -> Option<TokenScope> {
+/// The organisations that somebody looks after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrganizationScope {
+    /// Every one.
+    Every,
+    /// These.
+    Of(Vec<OrganizationId>),
+}
+
+impl OrganizationScope {
+    /// Whether an organisation is in it.
+    pub fn holds(&self, organization: OrganizationId) -> bool {
+        match self {
+            OrganizationScope::Every => true,
+            OrganizationScope::Of(some) => some.contains(&organization),
+        }
+    }
+}
+
+/// The organisations in which the actor has a duty; none when it has it nowhere. No service token has any: it
+/// would outlive itself.
+pub fn duty_scope(actor: &Actor, duty: Duty) -> Option<OrganizationScope> {
     let Actor::User(person) = actor else { return None };
     if person.only.is_some() {
         return None;
     }
-    if actor.roles().has(Admin) {
-        return Some(TokenScope::Every);
+    if actor.roles().has(Admin) && duty.allowed().has(Admin) {
+        return Some(OrganizationScope::Every);
     }
-    let owned = person.memberships.iter().filter(|membership| membership.role == Provider);
+    let owned = person.memberships.iter().filter(|membership| duty.allowed().has(membership.role));
     let owned: Vec<OrganizationId> = owned.map(|membership| membership.organization).collect();
-    (!owned.is_empty()).then_some(TokenScope::Of(owned))
+    (!owned.is_empty()).then_some(OrganizationScope::Of(owned))
+}
+
+/// The providers whose service tokens the actor makes, lists and revokes.
+pub fn token_scope(actor: &Actor) -> Option<OrganizationScope> {
+    duty_scope(actor, Duty::GiveServiceTokens)
+}
+
+/// The organisations whose members the actor sees by name: all for the operator's people, one's own for others.
+/// None for service tokens, which have no colleagues.
+pub fn colleagues(actor: &Actor) -> Option<OrganizationScope> {
+    if actor.only().is_some() {
+        return None;
+    }
+    if sees_everybody(actor) {
+        return Some(OrganizationScope::Every);
+    }
+    let Actor::User(person) = actor else { return None };
+    Some(OrganizationScope::Of(person.memberships.iter().map(|m| m.organization).collect()))
 }
 
 /// Whether the actor gives out tokens that set somebody's password.

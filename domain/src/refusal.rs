@@ -2,7 +2,11 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::workflow::{Fault, Guard};
+use crate::{
+    id::OrganizationId,
+    role::Role,
+    workflow::{Fault, Guard},
+};
 
 /// Why a command was refused. Nothing has changed when one is returned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,6 +103,22 @@ pub enum Refusal {
         /// The revision it is at.
         revision: u32,
     },
+    /// Nobody could look after the organisation any more.
+    #[error(
+        "{organization} would be left without an owner: give another of its members the role `{}` first",
+        .role.name()
+    )]
+    LastOwner {
+        /// Which organisation.
+        organization: OrganizationId,
+        /// The role of its owners.
+        role: Role,
+    },
+    /// Nobody could look after the installation any more.
+    #[error(
+        "the installation would be left without an administrator: give somebody else the role `admin` first"
+    )]
+    LastAdmin,
 }
 
 /// What stands in the way of an action that is otherwise open.
@@ -174,6 +194,8 @@ impl Refusal {
             Refusal::LeaseLost => "LEASE_LOST",
             Refusal::InvalidDefinition { .. } => "INVALID_DEFINITION",
             Refusal::WorkflowConflict { .. } => "WORKFLOW_CONFLICT",
+            Refusal::LastOwner { .. } => "LAST_OWNER",
+            Refusal::LastAdmin => "LAST_ADMIN",
         }
     }
 }

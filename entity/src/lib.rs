@@ -6,6 +6,7 @@ pub mod attempt;
 pub mod credential;
 pub mod event;
 pub mod idempotency;
+pub mod invitation;
 pub mod invoice;
 pub mod membership;
 pub mod note;

@@ -13,6 +13,8 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// Once set, no token of this user is honoured.
     pub disabled_at: Option<DateTimeUtc>,
+    /// Once set, name and e-mail address are nobody's, and it is disabled for good.
+    pub erased_at: Option<DateTimeUtc>,
 }
 
 /// None: the store joins by itself.

@@ -37,6 +37,9 @@ pub struct Query(
     order::OrderQuery,
     product::ProductQuery,
     people::OrganizationQuery,
+    people::AccountQuery,
+    people::InvitationQuery,
+    people::RightsQuery,
     workflow::WorkflowQuery,
     settings::SettingsQuery,
     account::ServiceTokenQuery,
@@ -58,6 +61,10 @@ pub struct Mutation(
     account::ServiceTokenMutation,
     account::TicketMutation,
     workflow_save::WorkflowMutation,
+    people::OrganizationMutation,
+    people::AccountMutation,
+    people::MembershipMutation,
+    people::InvitationMutation,
 );
 
 /// Everything that can be watched.

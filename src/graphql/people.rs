@@ -1,5 +1,11 @@
 //! Organisations and people.
 
+mod account;
+mod invitation;
+mod membership;
+mod organization;
+mod rights;
+
 use std::sync::Arc;
 
 use async_graphql::{
@@ -8,6 +14,12 @@ use async_graphql::{
 };
 use domain::{actor::Actor, id::OrganizationId, permission};
 use uuid::Uuid;
+
+pub use account::{AccountMutation, AccountQuery};
+pub use invitation::{InvitationMutation, InvitationQuery};
+pub use membership::MembershipMutation;
+pub use organization::OrganizationMutation;
+pub use rights::RightsQuery;
 
 use super::{
     at_hand::{Asked, Plain},
@@ -112,20 +124,26 @@ impl Plain for Organization {
 #[derive(Clone, Debug)]
 pub struct User {
     account: Arc<people::User>,
-    /// Whether it is who asks, known without a token: whoever has just logged in carries none yet.
-    own: bool,
+    /// Whether the e-mail address is for the one who asks, as whoever made this knows: it is their own, and they
+    /// carry no token yet, having just logged in; or they look after the account.
+    told: bool,
 }
 
 impl User {
     /// The one who asks.
     pub fn own(user: people::User) -> User {
-        User { account: Arc::new(user), own: true }
+        User::told(user, true)
+    }
+
+    /// With the e-mail address, or as anybody sees it.
+    pub fn told(user: people::User, told: bool) -> User {
+        User { account: Arc::new(user), told }
     }
 }
 
 impl From<Arc<people::User>> for User {
     fn from(account: Arc<people::User>) -> User {
-        User { account, own: false }
+        User { account, told: false }
     }
 }
 
@@ -148,10 +166,11 @@ impl User {
         &self.account.name
     }
 
-    /// The e-mail address; for the operator and the person.
+    /// The e-mail address; for the operator, the person, and, in `Account.user`, the owners of an organisation
+    /// that the person is a member of.
     async fn email(&self, ctx: &Context<'_>) -> Option<&str> {
         let seen_by = |actor| permission::sees_everybody(actor) || actor.user() == Some(self.account.id);
-        let inside = self.own || session(ctx).is_ok_and(|session| seen_by(session.actor()));
+        let inside = self.told || session(ctx).is_ok_and(|session| seen_by(session.actor()));
         Some(self.account.email.as_str()).filter(|_| inside)
     }
 }

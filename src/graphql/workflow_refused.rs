@@ -111,7 +111,9 @@ impl WorkflowError {
                 | Refusal::MixedOrder { .. }
                 | Refusal::DuplicateReference { .. }
                 | Refusal::AttemptClaimed { .. }
-                | Refusal::LeaseLost,
+                | Refusal::LeaseLost
+                | Refusal::LastOwner { .. }
+                | Refusal::LastAdmin,
             )
             | Error::IdempotencyMismatch
             | Error::Unauthenticated

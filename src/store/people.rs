@@ -1,17 +1,25 @@
 //! Organisations, accounts and memberships.
 
+pub mod account;
+mod erase;
+pub mod invitation;
+pub mod membership;
+pub mod rights;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
 use chrono::{DateTime, Utc};
+pub use domain::people::OrganizationKind;
 use domain::{
     actor::{Membership, Person},
     id::{EventId, MembershipId, OrganizationId, ProductId, SessionId, UserId},
+    people::{RightsChange, Seat},
     role::Role,
 };
-use entity::{membership, organization, user};
+use entity::{membership as row, organization, user};
 use sea_orm::{EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
@@ -37,44 +45,6 @@ pub struct Organization {
     pub time_zone: String,
     /// Since when it is known.
     pub created_at: DateTime<Utc>,
-}
-
-/// What an organisation is to the installation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OrganizationKind {
-    /// Runs the installation.
-    Operator,
-    /// Provides products.
-    Provider,
-    /// A company that buys.
-    Company,
-    /// A person who buys.
-    Person,
-}
-
-impl OrganizationKind {
-    /// All of them.
-    pub const ALL: [OrganizationKind; 4] = [
-        OrganizationKind::Operator,
-        OrganizationKind::Provider,
-        OrganizationKind::Company,
-        OrganizationKind::Person,
-    ];
-
-    /// The name in the database and the API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            OrganizationKind::Operator => "OPERATOR",
-            OrganizationKind::Provider => "PROVIDER",
-            OrganizationKind::Company => "COMPANY",
-            OrganizationKind::Person => "PERSON",
-        }
-    }
-
-    /// The kind of this name.
-    pub fn parse(name: &str) -> Option<OrganizationKind> {
-        OrganizationKind::ALL.into_iter().find(|kind| kind.name() == name)
-    }
 }
 
 /// An account.
@@ -337,12 +307,25 @@ impl Tx {
             name: new.name.clone(),
             created_at,
             disabled_at: None,
+            erased_at: None,
         };
         user::Entity::insert(row.into_active_model()).exec_without_returning(self.db()).await?;
         Ok(())
     }
 
-    /// Inserts a membership, and notes that the account's rights changed.
+    /// Gives an organisation another name, e-mail address and time zone.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn update_organization(&self, changed: &Organization) -> Result<()> {
+        let mut sql = Sql::new(self.db(), "UPDATE organizations SET name = ");
+        sql.bind(changed.name.as_str()).push(", email = ").bind(changed.email.clone());
+        sql.push(", time_zone = ").bind(changed.time_zone.as_str()).push(" WHERE id = ").bind(changed.id.0);
+        sql.run(self.db()).await?;
+        Ok(())
+    }
+
+    /// Inserts a membership that the program founds, and notes that the account's rights changed.
     ///
     /// # Errors
     /// The database's.
@@ -353,8 +336,26 @@ impl Tx {
         new: &Membership,
         created_at: DateTime<Utc>,
     ) -> Result<()> {
+        self.insert_seat(id, user, new, created_at).await?;
+        let change = RightsChange::Membership {
+            organization: new.organization,
+            before: None,
+            after: Some(Seat::from(new)),
+        };
+        // The one event of a membership's beginning has its id.
+        let changed = Changed::Standing { user, by: None, change: &change };
+        subject::note(self, EventId(id.0), changed, created_at).await
+    }
+
+    async fn insert_seat(
+        &self,
+        id: MembershipId,
+        user: UserId,
+        new: &Membership,
+        created_at: DateTime<Utc>,
+    ) -> Result<()> {
         let offerings: Vec<Uuid> = new.offerings.iter().map(|id| id.0).collect();
-        let row = membership::Model {
+        let row = row::Model {
             id: id.0,
             user_id: user.0,
             organization_id: new.organization.0,
@@ -362,8 +363,7 @@ impl Tx {
             offering_ids: to_json(&offerings)?,
             created_at,
         };
-        membership::Entity::insert(row.into_active_model()).exec_without_returning(self.db()).await?;
-        // The one event of a membership's beginning has its id.
-        subject::note(self, EventId(id.0), Changed::Rights(user), created_at).await
+        row::Entity::insert(row.into_active_model()).exec_without_returning(self.db()).await?;
+        Ok(())
     }
 }

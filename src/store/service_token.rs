@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use domain::{
     id::{EventId, OrganizationId, ProductId, ServiceTokenId, UserId},
-    permission::TokenScope,
+    permission::OrganizationScope,
 };
 use entity::service_token;
 use sea_orm::{EntityTrait, IntoActiveModel};
@@ -70,10 +70,10 @@ fn read_token(row: &mut Row<'_>) -> Result<ServiceToken> {
     })
 }
 
-fn within(sql: &mut Sql, scope: &TokenScope) {
+fn within(sql: &mut Sql, scope: &OrganizationScope) {
     match scope {
-        TokenScope::Every => sql.push("TRUE"),
-        TokenScope::Of(providers) => {
+        OrganizationScope::Every => sql.push("TRUE"),
+        OrganizationScope::Of(providers) => {
             let providers: Vec<Uuid> = providers.iter().map(|id| id.0).collect();
             sql.among("t.organization_id", &providers)
         }
@@ -86,7 +86,7 @@ fn within(sql: &mut Sql, scope: &TokenScope) {
 /// The database's.
 pub async fn by_ids(
     from: &impl Reads,
-    scope: &TokenScope,
+    scope: &OrganizationScope,
     ids: &[ServiceTokenId],
 ) -> Result<HashMap<ServiceTokenId, ServiceToken>> {
     if ids.is_empty() {
@@ -106,7 +106,7 @@ pub async fn by_ids(
 /// The database's.
 pub async fn page(
     store: &Store,
-    scope: &TokenScope,
+    scope: &OrganizationScope,
     organization: Option<OrganizationId>,
     stretch: Stretch,
 ) -> Result<Vec<ServiceToken>> {

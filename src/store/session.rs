@@ -74,6 +74,8 @@ pub enum Because {
     Reuse,
     /// The password was changed.
     Password,
+    /// The account was disabled.
+    Disabled,
 }
 
 impl Because {
@@ -83,6 +85,7 @@ impl Because {
             Because::Logout => "LOGOUT",
             Because::Reuse => "REUSE",
             Because::Password => "PASSWORD",
+            Because::Disabled => "DISABLED",
         }
     }
 }

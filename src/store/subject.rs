@@ -1,11 +1,17 @@
 //! What the log tells of besides orders: that something changed. Written with the change, in its transaction.
 
 use chrono::{DateTime, Utc};
-use domain::id::{EventId, UserId};
-use serde_json::Value;
+use domain::{
+    id::{EventId, UserId},
+    people::RightsChange,
+};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Reads, Tx, event, sql::Sql};
+use super::{
+    Reads, Tx, event,
+    sql::{Sql, to_json},
+};
 use crate::error::Result;
 
 /// The kind of subject that accounts are.
@@ -21,8 +27,10 @@ const TURNS: i32 = 0x6f72_6473;
 /// A subject that is no order, whose change is noted in the log.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Changed<'a> {
-    /// The rights of an account.
+    /// The rights of an account, in a way that no audit asks for: one of its sessions ended, its token.
     Rights(UserId),
+    /// What somebody may, by whom, if it was not the program itself, and how.
+    Standing { user: UserId, by: Option<UserId>, change: &'a RightsChange },
     /// A workflow, by its code.
     Workflow(&'a str),
     /// The operator's settings: who changed them, from what to what.
@@ -34,17 +42,42 @@ pub(super) fn settings() -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, b"settings")
 }
 
+/// What is said of a change besides that there was one.
+#[derive(Default)]
+struct Said {
+    action: Option<&'static str>,
+    by: Option<UserId>,
+    detail: Option<Value>,
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
 impl Changed<'_> {
     /// Subject kind, subject, kind of event.
     fn names(self) -> (&'static str, Uuid, &'static str) {
         match self {
-            Changed::Rights(user) => (ACCOUNT, user.0, "RIGHTS_CHANGED"),
+            Changed::Rights(user) | Changed::Standing { user, .. } => (ACCOUNT, user.0, "RIGHTS_CHANGED"),
             // A workflow is named by its code, subjects by a UUID.
             Changed::Workflow(code) => {
                 (WORKFLOW, Uuid::new_v5(&Uuid::NAMESPACE_OID, code.as_bytes()), "SAVED")
             }
             Changed::Settings { .. } => (SETTINGS, settings(), "SAVED"),
         }
+    }
+
+    fn said(self) -> Result<Said> {
+        Ok(match self {
+            Changed::Rights(_) => Said::default(),
+            Changed::Standing { by, change, .. } => {
+                let detail = Some(to_json(&change.detail())?);
+                Said { action: Some(change.name()), by, detail, ..Said::default() }
+            }
+            Changed::Workflow(code) => Said { detail: Some(json!({ "code": code })), ..Said::default() },
+            Changed::Settings { by, before, after } => {
+                let (before, after) = (Some(before.clone()), Some(after.clone()));
+                Said { by: Some(by), before, after, ..Said::default() }
+            }
+        })
     }
 
     /// Waits for others who change the subject; see [`lock`].
@@ -65,28 +98,23 @@ pub(super) async fn lock(tx: &Tx, subject: Uuid) -> Result<()> {
     }
 }
 
-/// Notes a change of something that is no order: that it changed; of the settings, by whom and how, too.
+/// Notes a change of something that is no order: that it changed; where an audit asks for it also how, and by whom.
 pub(super) async fn note(tx: &Tx, id: EventId, changed: Changed<'_>, at: DateTime<Utc>) -> Result<()> {
     let (subject_kind, subject, kind) = changed.names();
     lock(tx, subject).await?;
-    let detail = match changed {
-        Changed::Rights(_) | Changed::Settings { .. } => None,
-        Changed::Workflow(code) => Some(serde_json::json!({ "code": code })),
-    };
-    let (by, before, after) = match changed {
-        Changed::Rights(_) | Changed::Workflow(_) => (None, None, None),
-        Changed::Settings { by, before, after } => (Some(by.0), Some(before.clone()), Some(after.clone())),
-    };
+    let Said { action, by, detail, before, after } = changed.said()?;
+    let actor_kind = if by.is_some() { "USER" } else { "SYSTEM" };
     let mut sql = Sql::new(
         tx.db(),
-        "INSERT INTO events (uid, subject_kind, subject_id, kind, detail, at, actor_kind, actor_id, before, after, \
-         reason_public, audience, subject_version) VALUES (",
+        "INSERT INTO events (uid, subject_kind, subject_id, kind, action, actor_kind, actor_id, detail, before, \
+         after, at, reason_public, audience, subject_version) VALUES (",
     );
     sql.bind(id.0).push(", ").bind(subject_kind).push(", ").bind(subject).push(", ").bind(kind);
-    sql.push(", ").bind(detail).push(", ").bind(at).push(", ");
-    sql.bind(if by.is_some() { "USER" } else { "SYSTEM" }).push(", ").bind(by);
-    sql.push(", ").bind(before).push(", ").bind(after).push(", FALSE, 'STAFF', ");
-    sql.push("(SELECT COALESCE(MAX(subject_version), 0) + 1 FROM events WHERE subject_kind = ");
+    sql.push(", ").bind(action).push(", ").bind(actor_kind).push(", ").bind(by.map(|id| id.0));
+    sql.push(", ").bind(detail).push(", ").bind(before).push(", ").bind(after).push(", ").bind(at);
+    sql.push(
+        ", FALSE, 'STAFF', (SELECT COALESCE(MAX(subject_version), 0) + 1 FROM events WHERE subject_kind = ",
+    );
     sql.bind(subject_kind).push(" AND subject_id = ").bind(subject).push("))");
     sql.run(tx.db()).await?;
     event::place(tx).await

@@ -4,6 +4,7 @@
 
 pub mod demo;
 pub mod order;
+pub mod people;
 pub mod service_token;
 pub mod session;
 pub mod settings;

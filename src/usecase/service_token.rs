@@ -8,7 +8,7 @@ use domain::{
     book::Book,
     id::{OrganizationId, ProductId, ServiceTokenId},
     order::{FreeText, limits},
-    permission::{TokenScope, token_scope},
+    permission::{OrganizationScope, token_scope},
     refusal::Refusal,
     role::Role,
 };
@@ -48,7 +48,7 @@ pub struct Wanted {
 ///
 /// # Errors
 /// FORBIDDEN when there are none.
-pub fn scope(actor: &Actor) -> Result<TokenScope> {
+pub fn scope(actor: &Actor) -> Result<OrganizationScope> {
     token_scope(actor).ok_or(Error::Forbidden)
 }
 
@@ -142,7 +142,7 @@ fn in_future(at: DateTime<Utc>, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
 }
 
 /// Whether the provider is within reach and provides all of the offerings.
-async fn check_parties(tx: &Tx, scope: &TokenScope, token: &ServiceToken) -> Result<()> {
+async fn check_parties(tx: &Tx, scope: &OrganizationScope, token: &ServiceToken) -> Result<()> {
     let organization = token.organization;
     let found = people::organizations(tx, &[organization]).await?.remove(&organization);
     let provides = found.is_some_and(|found| found.kind == OrganizationKind::Provider);

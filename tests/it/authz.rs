@@ -127,14 +127,17 @@ pub fn mutations(app: &App) -> Vec<Mutation> {
 fn queries(order: &str) -> Vec<(&'static str, &'static str, Value)> {
     let id = json!({ "id": order });
     vec![
+        ("invitations", "{ invitations { nodes { id } } }", json!({})),
         ("node", "query($id: ID!) { node(id: $id) { id } }", id.clone()),
         ("nodes", "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": [order] })),
         ("order", "query($id: ID!) { order(by: { id: $id }) { id } }", id),
         ("orders", "{ orders { nodes { id } } }", json!({})),
         ("organizations", "{ organizations { nodes { id } } }", json!({})),
         ("products", "{ products { nodes { id } } }", json!({})),
+        ("rightsChanges", "{ rightsChanges { nodes { id } } }", json!({})),
         ("serviceTokens", "{ serviceTokens { nodes { id } } }", json!({})),
         ("settings", "{ settings { serverVersion } }", json!({})),
+        ("users", "{ users { nodes { createdAt } } }", json!({})),
         ("viewer", "{ viewer { user { id } } }", json!({})),
         ("workflow", "{ workflow(code: \"cloud\") { code transitions { action } } }", json!({})),
         ("workflows", "{ workflows { code } }", json!({})),
@@ -147,7 +150,8 @@ const SUBSCRIPTIONS: [(&str, &str); 2] = [
 ];
 
 /// What is for those who have no token yet.
-const OPEN: [&str; 3] = ["Mutation.login", "Mutation.passwordReset", "Mutation.refresh"];
+const OPEN: [&str; 4] =
+    ["Mutation.invitationAccept", "Mutation.login", "Mutation.passwordReset", "Mutation.refresh"];
 
 /// Every mutation about accounts, tried by every role.
 async fn account(app: &App, golden: &mut Golden) {
@@ -161,16 +165,30 @@ async fn account(app: &App, golden: &mut Golden) {
     let whom = app.company.consumer.id.to_string();
     let held = json!({ "workflow": "delivery", "code": "on_hold", "label": "On hold", "category": "PENDING",
         "color": "#7c3aed" });
+    let customer = app.company.customer.to_string();
+    let owner = json!({ "user": app.company.approver.id.to_string(), "organization": customer });
+    let role = json!({ "user": whom, "organization": customer, "role": "CONSUMER" });
+    let invited = json!({ "organization": provider, "role": "MANAGER", "email": "new@example.test" });
+    let unknown = "invitation_01h455vb4pex5vsknk084sn02q";
     let mutations = [
+        ("invitationAccept", json!({ "token": "nonsense", "name": "New", "password": "a new password" })),
+        ("invitationCreate", invited),
+        ("invitationRevoke", json!({ "invitation": unknown })),
         ("login", json!({ "email": "staff@example.test", "password": "a wrong password" })),
         ("refresh", json!({ "refreshToken": "nonsense" })),
         ("logout", json!({})),
+        ("membershipSet", role),
+        // Whoever may, finds that the last owner of the customer stays.
+        ("membershipRemove", owner),
+        ("organizationSave", json!({ "organization": customer })),
         ("passwordChange", current),
         ("passwordReset", json!({ "token": "nonsense", "new": "a new password" })),
         ("passwordResetToken", json!({ "user": whom })),
         ("serviceTokenCreate", wanted),
         ("serviceTokenRevoke", json!({ "serviceToken": made })),
         ("settingsSave", json!({ "expiryEnabled": true })),
+        ("userErase", json!({ "user": whom, "confirm": "somebody@example.test" })),
+        ("userSave", json!({ "user": whom })),
         ("streamTicket", json!({ "query": "{ __typename }" })),
         ("workflowAddStatus", held),
         ("workflowRetireStatus", json!({ "workflow": "delivery", "code": "on_hold" })),

@@ -33,6 +33,7 @@ mod live_scope;
 mod migration;
 mod nats;
 mod operating;
+mod people;
 mod plan;
 mod postgres;
 mod proof;

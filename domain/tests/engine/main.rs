@@ -8,6 +8,7 @@ mod edit;
 mod limits;
 mod matrix;
 mod money;
+mod people;
 mod properties;
 mod reachability;
 mod removal;

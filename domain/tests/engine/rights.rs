@@ -6,7 +6,7 @@ use domain::{
     actor::Actor,
     event::Audience,
     order::{Command, Order, PaymentMethod, Subject, available_actions},
-    permission::{TokenScope, may_reset_passwords, token_scope},
+    permission::{OrganizationScope, may_reset_passwords, token_scope},
     refusal::Refusal,
 };
 
@@ -149,8 +149,8 @@ fn a_service_token_writes_nothing_but_actions_whatever_its_roles() {
 
 #[test]
 fn service_tokens_are_made_by_administrators_and_by_a_providers_owner_for_it_alone() {
-    assert_eq!(token_scope(&admin()), Some(TokenScope::Every));
-    assert_eq!(token_scope(&provider()), Some(TokenScope::Of(vec![northern()])));
+    assert_eq!(token_scope(&admin()), Some(OrganizationScope::Every));
+    assert_eq!(token_scope(&provider()), Some(OrganizationScope::Of(vec![northern()])));
     for actor in everybody().iter().filter(|actor| ![admin(), provider(), other_provider()].contains(actor)) {
         assert_eq!(token_scope(actor), None, "{actor:?}");
     }

@@ -23,7 +23,7 @@ use crate::{
 
 /// Text of a caller that no log may show: a password, a token. A plain string in the schema.
 #[derive(Clone, NewType)]
-pub struct Hidden(String);
+pub struct Hidden(pub(in crate::graphql) String);
 
 impl std::fmt::Debug for Hidden {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -38,12 +38,12 @@ impl From<Hidden> for Secret {
 }
 
 /// Who signs tokens here.
-fn signer<'a>(ctx: &Context<'a>) -> &'a dyn Signer {
+pub(super) fn signer<'a>(ctx: &Context<'a>) -> &'a dyn Signer {
     &**ctx.data_unchecked::<Arc<dyn Signer>>()
 }
 
 /// Who counts attempts, if anybody does.
-fn attempts<'a>(ctx: &Context<'a>) -> Option<&'a dyn Attempts> {
+pub(super) fn attempts<'a>(ctx: &Context<'a>) -> Option<&'a dyn Attempts> {
     ctx.data_opt::<Arc<dyn Attempts>>().map(|attempts| &**attempts)
 }
 

@@ -1,6 +1,6 @@
 //! What may be expected to fail about sessions, passwords and tokens.
 
-use async_graphql::{Interface, SimpleObject};
+use async_graphql::{ID, Interface, SimpleObject};
 use domain::refusal::Refusal;
 
 use crate::{
@@ -23,10 +23,17 @@ expected! {
     InvalidCredentials {}
     /// The session cannot be renewed: it has ended, or the token was used before.
     SessionEnded {}
-    /// The token that sets a password was used, is too old, or was never given out.
+    /// The token was used, taken back, is too old, was never given out, or is not for this caller.
     InvalidToken {}
     /// This server verifies somebody else's tokens and has no passwords.
     LoginElsewhere {}
+    /// An organisation would be left without an owner: make another one first.
+    LastOwner {
+        /// Which organisation.
+        organization: ID,
+    }
+    /// The installation would be left without an administrator: make another one first.
+    LastAdmin {}
 }
 
 /// Where in the input something stands that was not found.
@@ -50,6 +57,14 @@ impl AccountError {
             Error::LoginElsewhere => LoginElsewhere { code, message, path }.into(),
             Error::Refusal(Refusal::NotFound { what }) => {
                 NotFound { code, message, path: place_of(what) }.into()
+            }
+            Error::Refusal(Refusal::LastOwner { organization, .. }) => {
+                let (path, organization) = (vec!["user".to_owned()], organization.to_string().into());
+                LastOwner { code, message, path, organization }.into()
+            }
+            Error::Refusal(Refusal::LastAdmin) => {
+                let path = vec!["user".to_owned()];
+                LastAdmin { code, message, path }.into()
             }
             Error::Refusal(Refusal::Validation { path, .. }) => Validation { code, message, path }.into(),
             other @ (Error::Refusal(

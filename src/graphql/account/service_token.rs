@@ -12,7 +12,7 @@ use async_graphql::{
 use domain::{
     actor::Actor,
     id::{ServiceTokenId, UserId},
-    permission::{TokenScope, token_scope},
+    permission::{OrganizationScope, token_scope},
 };
 use uuid::Uuid;
 
@@ -63,7 +63,7 @@ impl ServiceToken {
         actor: &Actor,
         ids: &[ServiceTokenId],
     ) -> error::Result<HashMap<ServiceTokenId, ServiceToken>> {
-        let scope = token_scope(actor).unwrap_or(TokenScope::Of(Vec::new()));
+        let scope = token_scope(actor).unwrap_or(OrganizationScope::Of(Vec::new()));
         let rows = service_token::by_ids(store, &scope, ids).await?;
         let all = ServiceToken::all(rows.into_values().collect());
         Ok(all.into_iter().map(|token| (token.token.id, token)).collect())

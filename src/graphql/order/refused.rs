@@ -140,7 +140,10 @@ impl OrderError {
                     AttemptClaimed { code, message, path, until: DateTime(until) }.into()
                 }
                 Refusal::LeaseLost => LeaseLost { code, message, path }.into(),
-                other @ (Refusal::InvalidDefinition { .. } | Refusal::WorkflowConflict { .. }) => {
+                other @ (Refusal::InvalidDefinition { .. }
+                | Refusal::WorkflowConflict { .. }
+                | Refusal::LastOwner { .. }
+                | Refusal::LastAdmin) => {
                     return Err(Error::from(other).into());
                 }
             },

@@ -5,10 +5,11 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Sta
 use super::App;
 
 /// Every table that a request may write to.
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 21] = [
     "organizations",
     "users",
     "memberships",
+    "invitations",
     "credentials",
     "sessions",
     "service_tokens",

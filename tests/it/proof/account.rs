@@ -89,7 +89,7 @@ impl Proof {
     }
 
     /// Carries a mutation out, and reads all of its payload.
-    pub async fn carry(&mut self, who: (&'static str, &Client), field: &str, input: Value) -> Value {
+    pub(super) async fn carry(&mut self, who: (&'static str, &Client), field: &str, input: Value) -> Value {
         let root = self.mutation(field);
         let branch =
             Branch::full(&self.sdl, "Mutation", &root, DEEP).asking("(input: $input)".to_owned(), None);

@@ -122,6 +122,11 @@ impl Proof {
             }
             costs.push(cost);
         }
+        // What runs in the background only adds: on a busy machine it does so to one of them or the other.
+        let least = |at: usize| costs.iter().map(|cost| cost[at]).min();
+        if least(0) == least(1) {
+            return;
+        }
         let fault =
             format!("{name}: the number of statements tells foreign from missing at {place}: {costs:?}");
         self.faults.push(fault);

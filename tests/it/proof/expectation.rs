@@ -1,7 +1,10 @@
 //! Who may find which marker: the policy of the API's design, written down here once more and by hand,
 //! so that the code under test is not asked whether it is right.
 
-use domain::role::Role;
+use domain::{
+    id::{OrganizationId, UserId},
+    role::Role,
+};
 
 use super::{
     machine::Machine,
@@ -50,6 +53,8 @@ pub enum Kind {
     ProductText,
     UserName,
     UserEmail,
+    /// The address of somebody who is invited.
+    Invited,
     TokenId,
     /// What opens something, told once to whoever had it made.
     Secret,
@@ -159,7 +164,19 @@ pub fn looks_after(viewer: &Viewer, machine: &Machine) -> bool {
     viewer.role == Role::Admin || owner
 }
 
+/// Whether somebody is an owner of an organisation.
+pub fn owns(viewer: &Viewer, organization: OrganizationId) -> bool {
+    viewer.organization == organization && matches!(viewer.role, Role::Provider | Role::Approver)
+}
+
 impl World {
+    /// The organisation in which a person is a colleague; machines have none.
+    fn works_at(&self, user: UserId) -> Option<OrganizationId> {
+        let person = self.machines.iter().all(|machine| machine.account != user);
+        let mut people = self.viewers.iter().chain(&self.guests).filter(|_| person);
+        people.find(|viewer| viewer.user == user).map(|viewer| viewer.organization)
+    }
+
     /// Whether a viewer finds a marker, once it has looked everywhere.
     pub fn finds(&self, viewer: &Viewer, marker: &Marker) -> bool {
         let on_an_order = |about: &dyn Fn(&Placed) -> bool| {
@@ -178,6 +195,8 @@ impl World {
                             || knows_everybody(viewer)
                             || on_an_order(&|order| order.customer == organization)
                     }
+                    Invited => viewer.role == Role::Admin || owns(viewer, organization),
+                    Secret => false,
                     _ => member || knows_everybody(viewer),
                 }
             }
@@ -195,8 +214,11 @@ impl World {
                     let mut tokens = self.machines.iter().filter(|it| looks_after(viewer, it));
                     tokens.any(|token| token.account == user || token.made_by == user)
                 };
-                let named = || marker.kind == UserName && (linked() || of_a_token());
-                user == viewer.user || knows_everybody(viewer) || named()
+                let place = self.works_at(user);
+                let colleague = || place.is_some() && self.works_at(viewer.user) == place;
+                let named = || marker.kind == UserName && (linked() || of_a_token() || colleague());
+                let kept = || place.is_some_and(|place| owns(viewer, place));
+                user == viewer.user || knows_everybody(viewer) || named() || kept()
             }
             Owner::Token(at) => marker.kind == TokenId && looks_after(viewer, &self.machines[at]),
         }

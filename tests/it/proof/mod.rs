@@ -11,6 +11,7 @@ mod machine;
 mod mutate;
 mod names;
 mod paging;
+mod people;
 mod provoke;
 mod script;
 pub mod sdl;

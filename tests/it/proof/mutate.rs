@@ -26,6 +26,7 @@ impl Proof {
         self.judge.learn(&self.world);
         let mut driven = self.log_in_and_out().await;
         driven.extend(self.save_workflows().await);
+        driven.extend(self.look_after_people().await);
         for root in &roots {
             for (name, client) in self.seats() {
                 let names = self.names(name, &orders);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Proof,
-    expectation::{Kind, knows_everybody, looks_after, relation},
+    expectation::{Kind, knows_everybody, looks_after, owns, relation},
     judge::is_id,
     value::Names,
     world::{Marker, Owner, Viewer, World},
@@ -114,6 +114,7 @@ const PREFIXES: [(&str, &str); 15] = [
     ("agent", "user"),
     ("account", "user"),
     ("serviceToken", "token"),
+    ("invitation", "invitation"),
     ("attempt", "attempt"),
     ("item", "item"),
     ("payment", "payment"),
@@ -140,6 +141,11 @@ impl Proof {
             let side = if admin || owner { &mut *own } else { &mut *foreign };
             side.entry("employer".to_owned()).or_insert_with(|| provider.organization.to_string());
             side.entry("offering".to_owned()).or_insert_with(|| provider.server.to_string());
+        }
+        for invited in &self.world.invitations {
+            let mine = viewer.is_some_and(|viewer| owns(viewer, invited.organization));
+            let side = if admin || mine { &mut *own } else { &mut *foreign };
+            side.entry("invitation".to_owned()).or_insert_with(|| invited.id.clone());
         }
         // Machines have no password that could be set.
         let (guest, machine) = (&self.world.guests[0], &self.world.machines[0]);

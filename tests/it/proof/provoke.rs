@@ -94,7 +94,13 @@ impl Proof {
         self.refuse_to(("staff", &client), field, input, code).await;
     }
 
-    async fn refuse_to(&mut self, who: (&'static str, &Client), field: &str, input: Value, code: &str) {
+    pub(super) async fn refuse_to(
+        &mut self,
+        who: (&'static str, &Client),
+        field: &str,
+        input: Value,
+        code: &str,
+    ) {
         let root = self.sdl.roots("Mutation").iter().find(|root| root.name == field).cloned();
         let root = root.unwrap_or_else(|| panic!("no mutation {field}"));
         let branch = Branch::full(&self.sdl, "Mutation", &root, 3).asking("(input: $input)".to_owned(), None);

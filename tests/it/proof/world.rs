@@ -17,7 +17,7 @@ use ordo::{
     },
 };
 
-use super::{expectation::Kind, machine::Machine};
+use super::{expectation::Kind, machine::Machine, people::Invited};
 use crate::harness::{App, Client};
 
 /// Somebody who looks.
@@ -122,6 +122,7 @@ pub struct World {
     /// Accounts that log in with a password; nobody looks as them otherwise.
     pub guests: Vec<Viewer>,
     pub machines: Vec<Machine>,
+    pub invitations: Vec<Invited>,
     pub orders: Vec<Placed>,
     pub links: Vec<Link>,
     pub markers: Vec<Marker>,
@@ -143,6 +144,7 @@ impl World {
             viewer.client = Client::new(&app.url, Some(token));
         }
         world.make_machines(app).await;
+        world.invite().await;
         world
     }
 
@@ -233,6 +235,7 @@ impl Founding<'_> {
             agents,
             guests,
             machines: Vec::new(),
+            invitations: Vec::new(),
             orders: Vec::new(),
             links: Vec::new(),
             markers,
