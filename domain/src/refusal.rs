@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::workflow::Guard;
+use crate::{job::JobState, workflow::Guard};
 
 /// Why a command was refused. Nothing has changed when one is returned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +82,12 @@ pub enum Refusal {
         "you do not hold this attempt (any more): stop the work on it; only a retry of the order runs it again"
     )]
     LeaseLost,
+    /// Nothing more comes of the job.
+    #[error("the job has ended: it is {}", .state.name())]
+    JobEnded {
+        /// How it ended.
+        state: JobState,
+    },
 }
 
 /// What stands in the way of an action that is otherwise open.
@@ -135,6 +141,7 @@ impl Refusal {
             Refusal::DuplicateReference { .. } => "DUPLICATE_REFERENCE",
             Refusal::AttemptClaimed { .. } => "ATTEMPT_CLAIMED",
             Refusal::LeaseLost => "LEASE_LOST",
+            Refusal::JobEnded { .. } => "JOB_ENDED",
         }
     }
 }

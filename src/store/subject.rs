@@ -1,7 +1,7 @@
 //! What the log tells of besides orders: that something changed. Written with the change, in its transaction.
 
 use chrono::{DateTime, Utc};
-use domain::id::{EventId, UserId};
+use domain::id::{EventId, JobId, UserId};
 use uuid::Uuid;
 
 use super::{Reads, Tx, event, sql::Sql};
@@ -11,6 +11,9 @@ use crate::error::Result;
 pub(super) const ACCOUNT: &str = "ACCOUNT";
 /// The kind of subject that workflows are.
 pub(super) const WORKFLOW: &str = "WORKFLOW";
+
+/// The kind of subject that jobs are.
+pub(super) const JOB: &str = "JOB";
 
 /// The first half of the keys by which writers of one subject take turns; "ords" in ASCII.
 const TURNS: i32 = 0x6f72_6473;
@@ -22,6 +25,8 @@ pub(super) enum Changed<'a> {
     Rights(UserId),
     /// A workflow, by its code.
     Workflow(&'a str),
+    /// How far a job has come.
+    Job(JobId),
 }
 
 impl Changed<'_> {
@@ -29,6 +34,7 @@ impl Changed<'_> {
     fn names(self) -> (&'static str, Uuid, &'static str) {
         match self {
             Changed::Rights(user) => (ACCOUNT, user.0, "RIGHTS_CHANGED"),
+            Changed::Job(job) => (JOB, job.0, "CHANGED"),
             // A workflow is named by its code, subjects by a UUID.
             Changed::Workflow(code) => {
                 (WORKFLOW, Uuid::new_v5(&Uuid::NAMESPACE_OID, code.as_bytes()), "SAVED")
@@ -55,7 +61,7 @@ pub(super) async fn note(tx: &Tx, id: EventId, changed: Changed<'_>, at: DateTim
     changed.lock(tx).await?;
     let (subject_kind, subject, kind) = changed.names();
     let detail = match changed {
-        Changed::Rights(_) => None,
+        Changed::Rights(_) | Changed::Job(_) => None,
         Changed::Workflow(code) => Some(serde_json::json!({ "code": code })),
     };
     let mut sql = Sql::new(

@@ -61,7 +61,8 @@ impl AccountError {
                 | Refusal::MixedOrder { .. }
                 | Refusal::DuplicateReference { .. }
                 | Refusal::AttemptClaimed { .. }
-                | Refusal::LeaseLost,
+                | Refusal::LeaseLost
+                | Refusal::JobEnded { .. },
             )
             | Error::IdempotencyMismatch
             | Error::Unauthenticated

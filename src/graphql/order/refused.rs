@@ -139,6 +139,7 @@ impl OrderError {
                     AttemptClaimed { code, message, path, until: DateTime(until) }.into()
                 }
                 Refusal::LeaseLost => LeaseLost { code, message, path }.into(),
+                other @ Refusal::JobEnded { .. } => return Err(Error::from(other).into()),
             },
             Error::IdempotencyMismatch => {
                 let path = vec!["idempotencyKey".to_owned()];
