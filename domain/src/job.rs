@@ -6,8 +6,6 @@ use serde::{Deserialize, Serialize};
 
 /// How often a task is begun at most.
 pub const MOST_ATTEMPTS: i32 = 8;
-/// For how long whoever takes a task has it for itself before it begins; the work itself is locked.
-pub const LEASE: TimeDelta = TimeDelta::seconds(20);
 /// For how long a job is kept once it has ended.
 pub const KEPT: TimeDelta = TimeDelta::days(30);
 /// How many refused rows a job lists; all of them are counted.
@@ -105,6 +103,12 @@ pub struct Refused {
     pub code: String,
     /// Why, and the way out.
     pub message: String,
+}
+
+/// For how long whoever takes a task has it for itself. Work on rows is locked once it has begun, so this covers
+/// the moment before; planning locks nothing, and reads much.
+pub fn lease(is_planning: bool) -> TimeDelta {
+    if is_planning { TimeDelta::minutes(2) } else { TimeDelta::seconds(10) }
 }
 
 /// How long to wait before a task that failed is tried again: a second, then twice as long each time. None once

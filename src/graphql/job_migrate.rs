@@ -90,8 +90,7 @@ impl MigrateMutation {
             mapping: mapping.collect(),
         };
         let app = ctx.data_unchecked::<App>();
-        let (Preview { counts, faults }, job) =
-            migrate_orders(app, actor, &migration, input.preview).await?;
+        let (Preview { counts, faults }, job) = migrate_orders(app, actor, &migration, input.preview).await?;
         let errors = faults.into_iter().map(|fault| JobError::expect(fault.into()));
         Ok(WorkflowMigrateOrdersPayload {
             job: job.map(Job::single),

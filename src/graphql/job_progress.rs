@@ -59,13 +59,14 @@ struct Watching {
     app: App,
     session: Session,
     id: JobId,
-    /// The job as it was read first, until that is told.
-    first: Option<job::Job>,
+    /// The job as it was read last.
+    last: job::Job,
     listener: Listener,
     read_rights_at: Instant,
     /// When the token expires.
     deadline: Instant,
-    told_at: Instant,
+    /// When the last message was sent; none before the first.
+    told_at: Option<Instant>,
 }
 
 impl Watching {
@@ -73,46 +74,43 @@ impl Watching {
         let session = session(ctx)?.clone();
         let app = ctx.data_unchecked::<App>().clone();
         let id = parse_id(&id, "job")?;
-        // Listens before it reads: what happens in between is told twice rather than never.
+        // Listens before it reads, so that nothing happens in between.
         let listener = app.feed.listen(app.feed.head());
-        let first = Some(read(&app, &session, id).await?);
-        let now = Instant::now();
+        let last = read(&app, &session, id).await?;
+        let read_rights_at = Instant::now();
         let left = session.expires_at() - app.world.now();
-        let deadline = now + left.to_std().unwrap_or_default();
-        Ok(Watching { app, session, id, first, listener, read_rights_at: now, deadline, told_at: now })
+        let deadline = read_rights_at + left.to_std().unwrap_or_default();
+        Ok(Watching { app, session, id, last, listener, read_rights_at, deadline, told_at: None })
     }
 
     /// The job as it is: the first time at once, then when it has changed and it is time.
     async fn next(&mut self) -> error::Result<job::Job> {
-        if let Some(first) = self.first.take() {
-            self.told_at = Instant::now();
-            return Ok(first);
-        }
-        loop {
-            let idle = self.read_rights_at.max(self.told_at) + IDLE;
-            let changed = match timeout_at(idle.min(self.deadline), self.change()).await {
-                Ok(change) => change.map(|()| true)?,
+        while let Some(told_at) = self.told_at {
+            let idle = self.read_rights_at.max(told_at) + IDLE;
+            match timeout_at(idle.min(self.deadline), self.change(told_at + PACE)).await {
+                Ok(change) => change?,
                 Err(_) if Instant::now() >= self.deadline => return Err(Error::Unauthenticated),
-                Err(_) => false,
-            };
+                Err(_) => {}
+            }
             self.refresh_rights().await?;
             let now = read(&self.app, &self.session, self.id).await?;
-            if changed || now.state.has_ended() {
-                self.told_at = Instant::now();
-                return Ok(now);
+            if now != std::mem::replace(&mut self.last, now.clone()) {
+                break;
             }
         }
+        self.told_at = Some(Instant::now());
+        Ok(self.last.clone())
     }
 
-    /// Waits until the log tells of the job, and it is time for a message.
-    async fn change(&mut self) -> error::Result<()> {
+    /// Waits until the log tells of the job, and at least until then.
+    async fn change(&mut self, then: Instant) -> error::Result<()> {
         loop {
             let records = self.listener.next().await?;
             if records.iter().any(|record| matches!(record.subject, Subject::Job(job) if job == self.id)) {
                 break;
             }
         }
-        sleep_until(self.told_at + PACE).await;
+        sleep_until(then).await;
         Ok(())
     }
 

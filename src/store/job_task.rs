@@ -1,10 +1,10 @@
 //! The pieces that jobs are done in: taken by one process at a time, done in the transaction of what they do.
 //! Whoever writes here locks a task before its job, and notes the job's change last.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use domain::{
     id::{EventId, JobId, UserId},
-    job::{JobKind, MOST_REFUSALS, Refused},
+    job::{JobKind, MOST_REFUSALS, Refused, lease},
 };
 use entity::task;
 use sea_orm::{EntityTrait, IntoActiveModel};
@@ -62,7 +62,12 @@ pub async fn is_due(store: &Store, now: DateTime<Utc>) -> Result<bool> {
 }
 
 /// A task of a job that nobody has begun.
-pub(super) fn new_task(job: JobId, position: i32, input: Option<Value>, due_at: DateTime<Utc>) -> task::Model {
+pub(super) fn new_task(
+    job: JobId,
+    position: i32,
+    input: Option<Value>,
+    due_at: DateTime<Utc>,
+) -> task::Model {
     let state = "OPEN".to_owned();
     let (is_last, attempts, done, failed) = (false, 0, 0, 0);
     task::Model { job_id: job.0, position, state, input, is_last, attempts, due_at, done, failed }
@@ -93,12 +98,7 @@ impl Tx {
     ///
     /// # Errors
     /// The database's.
-    pub async fn take_task(
-        &self,
-        noted: EventId,
-        now: DateTime<Utc>,
-        lease: TimeDelta,
-    ) -> Result<Option<Taken>> {
+    pub async fn take_task(&self, noted: EventId, now: DateTime<Utc>) -> Result<Option<Taken>> {
         let mut sql = Sql::new(self.db(), "SELECT j.id, j.kind, j.input, j.owner_id, t.position, t.input, ");
         sql.push("t.attempts").push(DUE).bind(now).push(" ORDER BY t.due_at, t.job_id, t.position LIMIT 1");
         if sql.is_postgres() {
@@ -106,7 +106,7 @@ impl Tx {
         }
         let Some(taken) = sql.one(self.db(), read_taken).await? else { return Ok(None) };
         let mut take = Sql::new(self.db(), "UPDATE tasks SET attempts = ");
-        take.bind(taken.attempts).push(", due_at = ").bind(now + lease);
+        take.bind(taken.attempts).push(", due_at = ").bind(now + lease(taken.input.is_none()));
         taken.named(&mut take);
         take.run(self.db()).await?;
         let mut begin = Sql::new(self.db(), "UPDATE jobs SET state = 'RUNNING', started_at = ");
@@ -250,7 +250,8 @@ impl Tx {
     async fn drop_tasks(&self, job: JobId) -> Result<()> {
         let mut sql = Sql::new(self.db(), "UPDATE tasks SET state = 'DROPPED' WHERE job_id = ");
         let idle = if sql.is_postgres() { " FOR UPDATE SKIP LOCKED)" } else { ")" };
-        sql.bind(job.0).push(" AND position IN (SELECT position FROM tasks WHERE state = 'OPEN' AND job_id = ");
+        sql.bind(job.0)
+            .push(" AND position IN (SELECT position FROM tasks WHERE state = 'OPEN' AND job_id = ");
         sql.bind(job.0).push(idle);
         sql.run(self.db()).await.map(|_| ())
     }

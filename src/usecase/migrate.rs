@@ -101,7 +101,10 @@ async fn preview(app: &App, migration: &Migration) -> Result<Preview> {
         return Ok(Preview { faults, ..Preview::default() });
     }
     let unknown = |place: &str, version: i32| {
-        Refusal::invalid(place, format!("`{workflow}` has no version {version}; see `workflow` for the newest"))
+        Refusal::invalid(
+            place,
+            format!("`{workflow}` has no version {version}; see `workflow` for the newest"),
+        )
     };
     let mut faults = Vec::new();
     let old = definition(app, workflow, *from).await?;
@@ -165,7 +168,9 @@ impl Kind for Migration {
         let old = self.definition(app, self.from).await?;
         let new = self.definition(app, self.to).await?;
         let passage = Passage { from: &old, to: &new, mapping: &self.mapping };
-        let ids = within(tx, self.left(), (rows.after, rows.until), MOST).await?;
+        let mut ids = within(tx, self.left(), (rows.after, rows.until), MOST + 1).await?;
+        let is_more = ids.len() > MOST;
+        ids.truncate(MOST);
         let (mut decisions, mut refused) = (Vec::new(), Vec::new());
         for order in tx.orders(&Actor::System, &ids).await? {
             // Somebody may have moved it while one waited for it.
@@ -182,7 +187,7 @@ impl Kind for Migration {
             }
         }
         store::save(tx, &decisions).await?;
-        let rest = ids.last().filter(|_| ids.len() == MOST).map(|id| Stretch { after: Some(*id), ..rows });
+        let rest = ids.last().filter(|_| is_more).map(|id| Stretch { after: Some(*id), ..rows });
         Ok(Chunk { done: decisions.len() as i64, refused, rest })
     }
 }

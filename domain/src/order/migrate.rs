@@ -96,8 +96,8 @@ pub fn migrate(
     }
     attempt::follow_stage(&mut working);
     let (before, after) = (order.head.facet(from), working.order.head.facet(to));
-    let seen_outside = (&before.public_status, before.public_category)
-        != (&after.public_status, after.public_category);
+    let seen_outside =
+        (&before.public_status, before.public_category) != (&after.public_status, after.public_category);
     let remark = Remark {
         action: Some(ACTION.to_owned()),
         from: moved.then_some(before.status),

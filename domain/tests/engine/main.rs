@@ -6,6 +6,7 @@ mod build;
 mod claims;
 mod limits;
 mod matrix;
+mod migrations;
 mod money;
 mod properties;
 mod reachability;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use domain::job::{KEPT, LEASE, wait};
+use domain::job::{KEPT, MOST_ATTEMPTS, wait};
 use futures_util::future::join_all;
 use tokio::{
     sync::{Notify, watch},
@@ -107,7 +107,7 @@ pub async fn turn(app: &App) -> Result<bool> {
         return Ok(false);
     }
     let mut mint = app.world.mint();
-    let taken = app.store.write(async move |tx| tx.take_task(mint.id(), mint.now(), LEASE).await).await?;
+    let taken = app.store.write(async move |tx| tx.take_task(mint.id(), mint.now()).await).await?;
     let Some(taken) = taken else { return Ok(false) };
     if let Err(error) = perform(app, &taken).await {
         give_back(app, taken, error).await?;
@@ -118,6 +118,9 @@ pub async fn turn(app: &App) -> Result<bool> {
 
 /// Does what was taken, unless it is another's by now.
 async fn perform(app: &App, taken: &Taken) -> Result<()> {
+    if taken.attempts > MOST_ATTEMPTS {
+        return Err(Error::internal("whoever began the task was lost each time"));
+    }
     let (context, taken) = (app.clone(), taken.clone());
     match taken.input.clone() {
         None => {

@@ -5,7 +5,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Sta
 use super::App;
 
 /// Every table that a request may write to.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 18] = [
     "organizations",
     "users",
     "memberships",
@@ -22,6 +22,8 @@ const TABLES: [&str; 16] = [
     "notes",
     "events",
     "idempotency",
+    "jobs",
+    "tasks",
 ];
 
 impl App {
