@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     attempt,
     harness::{App, Client, Goods, Subscriber, Wanted},
+    jobs::own_job,
 };
 
 /// An example of a mutation on an existing order.
@@ -110,6 +111,7 @@ pub fn mutations(app: &App) -> Vec<Mutation> {
 fn queries(order: &str) -> Vec<(&'static str, &'static str, Value)> {
     let id = json!({ "id": order });
     vec![
+        ("jobs", "{ jobs { nodes { id } } }", json!({})),
         ("node", "query($id: ID!) { node(id: $id) { id } }", id.clone()),
         ("nodes", "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": [order] })),
         ("order", "query($id: ID!) { order(by: { id: $id }) { id } }", id),
@@ -132,7 +134,7 @@ const SUBSCRIPTIONS: [(&str, &str); 2] = [
 /// What is for those who have no token yet.
 const OPEN: [&str; 3] = ["Mutation.login", "Mutation.passwordReset", "Mutation.refresh"];
 
-/// Every mutation about accounts, tried by every role.
+/// Every mutation that is about no order, tried by every role.
 async fn account(app: &App, golden: &mut Golden) {
     let provider = app.company.provider_org.to_string();
     let wanted = json!({ "name": "robot", "organization": provider, "actions": ["fulfill"] });
@@ -142,6 +144,7 @@ async fn account(app: &App, golden: &mut Golden) {
     let made = made["serviceTokenCreate"]["serviceToken"]["id"].clone();
     let current = json!({ "current": "a wrong password", "new": "another wrong password" });
     let whom = app.company.consumer.id.to_string();
+    let job = own_job(app, app.company.admin).await;
     let mutations = [
         ("login", json!({ "email": "staff@example.test", "password": "a wrong password" })),
         ("refresh", json!({ "refreshToken": "nonsense" })),
@@ -152,6 +155,8 @@ async fn account(app: &App, golden: &mut Golden) {
         ("serviceTokenCreate", wanted),
         ("serviceTokenRevoke", json!({ "serviceToken": made })),
         ("streamTicket", json!({ "query": "{ __typename }" })),
+        ("jobCancel", json!({ "job": job })),
+        ("workflowMigrateOrders", json!({ "workflow": "cloud", "fromVersion": 1, "toVersion": 1 })),
     ];
     for (field, input) in mutations {
         let (head, tail) = field.split_at(1);
@@ -262,9 +267,11 @@ async fn subscribe(app: &App, fixture: &str, golden: &mut Golden) {
         "lines": [{ "product": app.company.rival_server.id.to_string() }],
     });
     let foreign = app.place_input(&app.stranger(), foreign).await;
+    let job = own_job(app, app.company.consumer).await;
     let mut listening = Vec::new();
     for (role, client) in app.roles() {
         golden.add("Subscription.orderStatusCounts".to_owned(), role, counted(app, &client).await);
+        golden.add("Subscription.jobProgress".to_owned(), role, watched(app, &client, &job).await);
         for (field, document) in SUBSCRIPTIONS {
             let mut subscriber = Subscriber::connect(&app.url, client.token()).await;
             subscriber.start("1", document, json!({})).await;
@@ -307,6 +314,18 @@ async fn counted(app: &App, client: &Client) -> String {
         Some(0) => "nothing".to_owned(),
         Some(_) => "data".to_owned(),
         None => outcome(body, "orderStatusCounts"),
+    }
+}
+
+/// Whether this client may watch a job.
+async fn watched(app: &App, client: &Client, job: &str) -> String {
+    let document = "subscription($job: ID!) { jobProgress(job: $job) { id } }";
+    let mut subscriber = Subscriber::connect(&app.url, client.token()).await;
+    subscriber.start("1", document, json!({ "job": job })).await;
+    let first = subscriber.message().await;
+    match first["type"].as_str() {
+        Some("error") => outcome(&json!({ "errors": first["payload"] }), "jobProgress"),
+        _ => outcome(&first["payload"], "jobProgress"),
     }
 }
 

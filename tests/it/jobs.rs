@@ -350,7 +350,7 @@ async fn whoever_cancels_waits_for_the_piece_that_is_under_way() {
 }
 
 /// A job of this account's, as the store keeps it.
-async fn own_job(app: &App, owner: Account) -> String {
+pub async fn own_job(app: &App, owner: Account) -> String {
     use domain::job::{JobKind, JobState, Progress};
     let mut mint = app.world.mint();
     let id: JobId = mint.id();

@@ -117,7 +117,7 @@ async fn changes_of_one_account_at_once_take_turns() {
 }
 
 /// The cloud workflow at a later version, with another name.
-fn newer() -> Stored {
+pub fn newer() -> Stored {
     let (code, text) =
         domain::workflow::SOURCES.iter().find(|(code, _)| *code == "cloud").expect("a workflow");
     let definition = format!("version = 2\n{}", text.replacen("version = 1\n", "", 1));

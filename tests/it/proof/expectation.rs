@@ -1,7 +1,7 @@
 //! Who may find which marker: the policy of the API's design, written down here once more and by hand,
 //! so that the code under test is not asked whether it is right.
 
-use domain::role::Role;
+use domain::{id::UserId, role::Role};
 
 use super::{
     machine::Machine,
@@ -51,6 +51,7 @@ pub enum Kind {
     UserName,
     UserEmail,
     TokenId,
+    Job,
     /// What opens something, told once to whoever had it made.
     Secret,
 }
@@ -159,6 +160,11 @@ pub fn looks_after(viewer: &Viewer, machine: &Machine) -> bool {
     viewer.role == Role::Admin || owner
 }
 
+/// Whether somebody sees the jobs of an account.
+pub fn sees_job(viewer: &Viewer, owner: UserId) -> bool {
+    viewer.user == owner || matches!(viewer.role, Role::Admin | Role::Staff)
+}
+
 impl World {
     /// Whether a viewer finds a marker, once it has looked everywhere.
     pub fn finds(&self, viewer: &Viewer, marker: &Marker) -> bool {
@@ -198,6 +204,7 @@ impl World {
                 let named = || marker.kind == UserName && (linked() || of_a_token());
                 user == viewer.user || knows_everybody(viewer) || named()
             }
+            Owner::Job(owner) => sees_job(viewer, owner),
             Owner::Token(at) => marker.kind == TokenId && looks_after(viewer, &self.machines[at]),
         }
     }

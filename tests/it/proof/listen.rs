@@ -54,11 +54,12 @@ impl Proof {
         let mut listeners: Vec<Listener> = Vec::new();
         for (name, client) in self.seats() {
             let names = self.names(name, &orders);
-            for (at, root) in self.sdl.roots("Subscription").to_vec().into_iter().enumerate() {
+            for (at, root) in roots(&self.sdl).into_iter().enumerate() {
                 // What they tell is made alike: one is read to the ground, the others nearly so.
                 let depth = if at == 0 { DEEP } else { 3 };
                 // Whoever has to open more than this before it reads is taken for dead by the server.
-                let tried = if at < 2 {
+                let needed = root.arguments.iter().any(|argument| argument.required);
+                let tried = if at < 2 || needed {
                     &[Whose::Own, Whose::Foreign, Whose::Missing][..]
                 } else {
                     &[Whose::Foreign]
@@ -118,7 +119,8 @@ impl Proof {
             self.expect_sound(name, &stream.document, &stream.variables, &body);
             stream.refused = body["errors"].is_array();
             let kind = &body["data"][&stream.branch.key]["kind"];
-            assert!(stream.refused || kind == "STARTED" || kind.is_null(), "{name}: {body}");
+            let begun = kind == "STARTED" || !stream.branch.selects("orderId");
+            assert!(stream.refused || begun, "{name}: {body}");
         }
         let anonymous = name == "anonymous";
         assert!(streams.iter().all(|stream| stream.refused || !anonymous), "nobody was let in");
@@ -184,6 +186,13 @@ fn body(message: &Value) -> Value {
     }
 }
 
+/// The fields that are watched; those that are about one thing, which has to be named, come last.
+fn roots(sdl: &Sdl) -> Vec<Field> {
+    let mut roots = sdl.roots("Subscription").to_vec();
+    roots.sort_by_key(|root| root.arguments.iter().any(|argument| argument.required));
+    roots
+}
+
 /// The streams of one field: everything in full, and every argument narrowly.
 fn streams(
     sdl: &Sdl,
@@ -199,14 +208,20 @@ fn streams(
         Stream { id, branch, document, variables, fills, unfiltered, refused: false }
     };
     let mut streams = Vec::new();
-    for (at, mut part) in Branch::full(sdl, "Subscription", root, depth).parts().into_iter().enumerate() {
+    let maker = Maker { sdl, names, tried };
+    let coordinate = |argument: &Input| format!("Subscription.{}({}:)", root.name, argument.name);
+    let needed = root.arguments.iter().filter(|argument| argument.required).map(|argument| {
+        (argument.clone(), maker.samples(&coordinate(argument), argument, &argument.name).remove(0))
+    });
+    let needed: Vec<(Input, Sample)> = needed.collect();
+    for (at, part) in Branch::full(sdl, "Subscription", root, depth).parts().into_iter().enumerate() {
+        let mut part = if needed.is_empty() { part } else { part.asking(arguments(&needed), None) };
         part.also(sdl, "kind");
         part.also(sdl, "orderId");
-        streams.push(stream(format!("all{at}"), part, &[]));
+        streams.push(stream(format!("all{at}"), part, &needed));
     }
-    let maker = Maker { sdl, names, tried };
     for argument in &root.arguments {
-        let coordinate = format!("Subscription.{}({}:)", root.name, argument.name);
+        let coordinate = coordinate(argument);
         let samples = match argument.name.as_str() {
             "after" => vec![Sample { value: cursor.clone(), fills: BTreeSet::from([coordinate]) }],
             _ => maker.samples(&coordinate, argument, &argument.name),

@@ -77,7 +77,8 @@ fn thing(coordinate: &str, name: &str) -> Option<&'static [&'static str]> {
             "resource" => &["resource"],
             "user" => &["account"],
             "serviceToken" => &["serviceToken"],
-            "id" | "ids" => &["order", "customer", "provider", "product", "csr", "serviceToken"],
+            "job" => &["job"],
+            "id" | "ids" => &["order", "customer", "provider", "product", "csr", "serviceToken", "job"],
             _ => return None,
         },
     })
@@ -90,6 +91,7 @@ const TEXTS: [&str; 3] = ["OrderBy.number", "ExternalReferenceInput.reference", 
 fn text(name: &str) -> Option<&'static [&'static str]> {
     Some(match name {
         "action" => &["cancel", "no_such_action"],
+        "from" => &["draft"],
         "to" => &["processing"],
         "code" | "workflow" => &["cloud", "no_such_workflow"],
         "status" => &["draft", "no_such_status"],
@@ -119,7 +121,8 @@ fn number(name: &str) -> Option<i64> {
     match name {
         "first" | "last" => Some(3),
         "expectedVersion" => Some(99),
-        "quantity" | "fence" => Some(1),
+        "quantity" | "fence" | "fromVersion" => Some(1),
+        "toVersion" => Some(2),
         "leaseSeconds" => Some(60),
         _ => None,
     }

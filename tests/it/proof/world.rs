@@ -17,7 +17,7 @@ use ordo::{
     },
 };
 
-use super::{expectation::Kind, machine::Machine};
+use super::{expectation::Kind, job::OwnJob, machine::Machine};
 use crate::harness::{App, Client};
 
 /// Somebody who looks.
@@ -65,6 +65,8 @@ pub enum Owner {
     User(UserId),
     /// By its place in [`World::machines`].
     Token(usize),
+    /// By whose it is.
+    Job(UserId),
 }
 
 /// A text that tells where it came from.
@@ -122,6 +124,7 @@ pub struct World {
     /// Accounts that log in with a password; nobody looks as them otherwise.
     pub guests: Vec<Viewer>,
     pub machines: Vec<Machine>,
+    pub jobs: Vec<OwnJob>,
     pub orders: Vec<Placed>,
     pub links: Vec<Link>,
     pub markers: Vec<Marker>,
@@ -143,6 +146,7 @@ impl World {
             viewer.client = Client::new(&app.url, Some(token));
         }
         world.make_machines(app).await;
+        world.make_jobs(app).await;
         world
     }
 
@@ -233,6 +237,7 @@ impl Founding<'_> {
             agents,
             guests,
             machines: Vec::new(),
+            jobs: Vec::new(),
             orders: Vec::new(),
             links: Vec::new(),
             markers,
