@@ -257,13 +257,14 @@ impl JobError {
     /// An error as data, if it is one that callers are to expect; any other goes into `errors` at the top of
     /// the response.
     pub fn expect(error: Error) -> std::result::Result<JobError, Failure> {
-        let (code, message, path) = (error.code(), error.to_string(), Vec::new());
+        let (code, message) = (error.code(), error.to_string());
         Ok(match error {
             Error::Refusal(Refusal::NotFound { what }) => {
                 NotFound { code, message, path: vec![what.to_owned()] }.into()
             }
             Error::Refusal(Refusal::Validation { path, .. }) => Validation { code, message, path }.into(),
             Error::Refusal(Refusal::JobEnded { state }) => {
+                let path = vec!["job".to_owned()];
                 JobEnded { code, message, path, state: state.into() }.into()
             }
             other @ (Error::Refusal(

@@ -35,6 +35,8 @@ struct Stream {
     /// Whether everything that the viewer may see is told.
     unfiltered: bool,
     refused: bool,
+    /// The first message, where it tells of more than that the stream has begun.
+    first: Option<Value>,
 }
 
 /// Somebody's socket for one field.
@@ -121,6 +123,8 @@ impl Proof {
             let kind = &body["data"][&stream.branch.key]["kind"];
             let begun = kind == "STARTED" || !stream.branch.selects("orderId");
             assert!(stream.refused || begun, "{name}: {body}");
+            let tells = !stream.refused && kind != "STARTED";
+            stream.first = tells.then_some(body);
         }
         let anonymous = name == "anonymous";
         assert!(streams.iter().all(|stream| stream.refused || !anonymous), "nobody was let in");
@@ -148,7 +152,9 @@ impl Listener {
     /// Reads until each unfiltered stream has told of this order, and nothing is on its way any more; what
     /// was told, by stream.
     async fn read(&mut self, last: Option<Value>) -> Vec<(usize, Value)> {
-        let mut told = Vec::new();
+        let firsts = self.streams.iter_mut().enumerate();
+        let mut told: Vec<(usize, Value)> =
+            firsts.filter_map(|(at, stream)| Some((at, stream.first.take()?))).collect();
         let mut waiting: BTreeSet<String> = self
             .streams
             .iter()
@@ -205,7 +211,7 @@ fn streams(
         let fills = given.iter().flat_map(|(_, sample)| sample.fills.clone()).collect();
         let document = branch.document(&head);
         let unfiltered = given.is_empty() && branch.selects("orderId");
-        Stream { id, branch, document, variables, fills, unfiltered, refused: false }
+        Stream { id, branch, document, variables, fills, unfiltered, refused: false, first: None }
     };
     let mut streams = Vec::new();
     let maker = Maker { sdl, names, tried };
