@@ -60,8 +60,7 @@ impl Proof {
                 // What they tell is made alike: one is read to the ground, the others nearly so.
                 let depth = if at == 0 { DEEP } else { 3 };
                 // Whoever has to open more than this before it reads is taken for dead by the server.
-                let needed = root.arguments.iter().any(|argument| argument.required);
-                let tried = if at < 2 || needed {
+                let tried = if at < 2 {
                     &[Whose::Own, Whose::Foreign, Whose::Missing][..]
                 } else {
                     &[Whose::Foreign]
@@ -216,8 +215,9 @@ fn streams(
     let mut streams = Vec::new();
     let maker = Maker { sdl, names, tried };
     let coordinate = |argument: &Input| format!("Subscription.{}({}:)", root.name, argument.name);
+    let own = Maker { tried: &[Whose::Own], ..maker };
     let needed = root.arguments.iter().filter(|argument| argument.required).map(|argument| {
-        (argument.clone(), maker.samples(&coordinate(argument), argument, &argument.name).remove(0))
+        (argument.clone(), own.samples(&coordinate(argument), argument, &argument.name).remove(0))
     });
     let needed: Vec<(Input, Sample)> = needed.collect();
     for (at, part) in Branch::full(sdl, "Subscription", root, depth).parts().into_iter().enumerate() {
