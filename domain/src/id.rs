@@ -106,6 +106,8 @@ typed_ids! {
     InvitationId = "invitation";
     /// A log-in and all that was renewed from it.
     SessionId = "session";
+    /// A piece of long work.
+    JobId = "job";
     /// A service token; the same UUID as its account's.
     ServiceTokenId = "token";
 }

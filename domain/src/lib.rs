@@ -22,6 +22,7 @@ pub mod actor;
 pub mod book;
 pub mod event;
 pub mod id;
+pub mod job;
 pub mod mint;
 pub mod money;
 pub mod order;

@@ -366,6 +366,33 @@ pub fn colleagues(actor: &Actor) -> Option<OrganizationScope> {
     Some(OrganizationScope::Of(person.memberships.iter().map(|m| m.organization).collect()))
 }
 
+/// The jobs that somebody sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobScope {
+    /// Everybody's.
+    Every,
+    /// Those that this account asked for.
+    Of(UserId),
+}
+
+/// The jobs that the actor sees: staff everybody's, others their own.
+pub fn job_scope(actor: &Actor) -> JobScope {
+    match actor {
+        Actor::User(person) if !is_staff(actor) => JobScope::Of(person.id),
+        Actor::System | Actor::User(_) => JobScope::Every,
+    }
+}
+
+/// Whether the actor stops a job that this account asked for: it itself, and an administrator.
+pub fn may_cancel_job(actor: &Actor, owner: UserId) -> bool {
+    actor.only().is_none() && (actor.roles().has(Admin) || actor.user() == Some(owner))
+}
+
+/// Whether the actor moves orders to another version of their workflow.
+pub fn may_migrate_orders(actor: &Actor) -> bool {
+    actor.only().is_none() && actor.roles().has(Admin)
+}
+
 /// Whether the actor gives out tokens that set somebody's password.
 pub fn may_reset_passwords(actor: &Actor) -> bool {
     actor.only().is_none() && actor.roles().has(Admin)

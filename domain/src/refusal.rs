@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::{
     id::OrganizationId,
+    job::JobState,
     role::Role,
     workflow::{Fault, Guard},
 };
@@ -119,6 +120,12 @@ pub enum Refusal {
         "the installation would be left without an administrator: give somebody else the role `admin` first"
     )]
     LastAdmin,
+    /// Nothing more comes of the job.
+    #[error("the job has ended: it is {}", .state.name())]
+    JobEnded {
+        /// How it ended.
+        state: JobState,
+    },
 }
 
 /// What stands in the way of an action that is otherwise open.
@@ -196,6 +203,7 @@ impl Refusal {
             Refusal::WorkflowConflict { .. } => "WORKFLOW_CONFLICT",
             Refusal::LastOwner { .. } => "LAST_OWNER",
             Refusal::LastAdmin => "LAST_ADMIN",
+            Refusal::JobEnded { .. } => "JOB_ENDED",
         }
     }
 }

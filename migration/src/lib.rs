@@ -11,6 +11,7 @@ mod m20261121_000006_idempotency;
 mod m20261121_000007_sessions;
 mod m20261121_000008_leases;
 mod m20261121_000009_feed;
+mod m20261121_000010_jobs;
 mod m20261121_000011_workflows;
 mod m20261121_000013_timers;
 mod m20261121_000014_invitations;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_sessions::Migration),
             Box::new(m20261121_000008_leases::Migration),
             Box::new(m20261121_000009_feed::Migration),
+            Box::new(m20261121_000010_jobs::Migration),
             Box::new(m20261121_000011_workflows::Migration),
             Box::new(m20261121_000015_purge::Migration),
             Box::new(m20261121_000016_edits::Migration),

@@ -33,7 +33,7 @@ use ordo::{
     telemetry::{log, trace::Traces},
     usecase,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 
 /// An order-management backend: GraphQL with live, resumable subscriptions.
 #[derive(Debug, Parser)]
@@ -220,11 +220,17 @@ async fn serve(config: &Config) -> Result<()> {
     tokio::spawn(app.feed.clone().run());
     tokio::spawn(usecase::upkeep::run(app.clone(), TimeDelta::days(config.feed_days.into())));
     tokio::spawn(usecase::order::watch_leases(app.clone()));
+    let (end, ended) = oneshot::channel::<()>();
+    // Told to end, or left without anybody who could tell it.
+    let jobs = tokio::spawn(usecase::job::run(app.clone(), async { drop(ended.await) }));
     let stop = stop_signal()?;
     let scheme = if start.tls { "https" } else { "http" };
     greet(&format!("{scheme}://{address}"), start.tokens.as_deref())?;
     let store = app.store.clone();
     http::serve(listener, app, auth, settings, start, stop).await.context("the server stopped")?;
+    // What jobs are at is done to its end; what is not is taken up again by the next server.
+    drop(end);
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), jobs).await;
     // Statements of clients that are gone may still run; they are given up with the process.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(2), store.close()).await;
     Ok(())

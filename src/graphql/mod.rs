@@ -6,6 +6,9 @@ mod account;
 mod at_hand;
 mod expected;
 mod failure;
+mod job;
+mod job_migrate;
+mod job_progress;
 mod node;
 mod order;
 pub(crate) mod paging;
@@ -43,6 +46,7 @@ pub struct Query(
     workflow::WorkflowQuery,
     settings::SettingsQuery,
     account::ServiceTokenQuery,
+    job::JobQuery,
 );
 
 /// Everything that can be changed.
@@ -65,11 +69,13 @@ pub struct Mutation(
     people::AccountMutation,
     people::MembershipMutation,
     people::InvitationMutation,
+    job::JobMutation,
+    job_migrate::MigrateMutation,
 );
 
 /// Everything that can be watched.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(order::OrderSubscription, order::CountSubscription);
+pub struct Subscription(order::OrderSubscription, order::CountSubscription, job_progress::JobSubscription);
 
 /// The executable schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -90,6 +96,7 @@ pub fn schema(app: App, signer: Arc<dyn Signer>) -> Schema {
         .register_output_type::<order::OrderError>()
         .register_output_type::<account::AccountError>()
         .register_output_type::<workflow_refused::WorkflowError>()
+        .register_output_type::<job::JobError>()
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_COMPLEXITY)
         .limit_aliases(MAX_ALIASES)
@@ -107,6 +114,7 @@ pub fn sdl() -> String {
         .register_output_type::<order::OrderError>()
         .register_output_type::<account::AccountError>()
         .register_output_type::<workflow_refused::WorkflowError>()
+        .register_output_type::<job::JobError>()
         .finish();
     let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
     schema.sdl_with_options(options)

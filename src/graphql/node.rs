@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use async_graphql::{Context, ID, Interface, Object};
-use domain::id::{OrderId, OrganizationId, ProductId, ServiceTokenId, TypedId, UserId};
+use domain::id::{JobId, OrderId, OrganizationId, ProductId, ServiceTokenId, TypedId, UserId};
 
 use super::{
     account::ServiceToken,
     failure::Result,
+    job::Job,
     order::Order,
     paging::cost,
     people::{self as people_, Organization, User},
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     app::App,
     error::Error,
-    store::{catalogue, order, people},
+    store::{catalogue, job, order, people},
 };
 
 /// An object with an id of its own.
@@ -34,6 +35,8 @@ pub enum Node {
     User(User),
     /// The token of a machine.
     ServiceToken(ServiceToken),
+    /// Long work.
+    Job(Job),
 }
 
 /// The most ids that `nodes` takes.
@@ -76,6 +79,7 @@ enum Wanted {
     Organization(OrganizationId),
     User(UserId),
     ServiceToken(ServiceTokenId),
+    Job(JobId),
 }
 
 fn read(id: &ID) -> std::result::Result<Wanted, Error> {
@@ -87,7 +91,8 @@ fn read(id: &ID) -> std::result::Result<Wanted, Error> {
         OrganizationId::PREFIX => id.parse().map(Wanted::Organization).map_err(error),
         UserId::PREFIX => id.parse().map(Wanted::User).map_err(error),
         ServiceTokenId::PREFIX => id.parse().map(Wanted::ServiceToken).map_err(error),
-        _ => Err(Error::bad_input("id", "an id begins with order_, product_, org_, user_ or token_")),
+        JobId::PREFIX => id.parse().map(Wanted::Job).map_err(error),
+        _ => Err(Error::bad_input("id", "an id begins with order_, product_, org_, user_, token_ or job_")),
     }
 }
 
@@ -123,6 +128,11 @@ async fn find(ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
         .filter_map(|w| if let Wanted::ServiceToken(id) = w { Some(*id) } else { None })
         .collect();
     let tokens = ServiceToken::by_ids(store, actor, &ids).await?;
+    let ids: Vec<_> =
+        wanted.iter().filter_map(|w| if let Wanted::Job(id) = w { Some(*id) } else { None }).collect();
+    let jobs = job::by_ids(store, domain::permission::job_scope(actor), &ids).await?;
+    let jobs: HashMap<JobId, Job> =
+        Job::all(jobs.into_values().collect()).into_iter().map(|job| (job.key(), job)).collect();
     let everybody = domain::permission::sees_everybody(actor);
     Ok(wanted
         .into_iter()
@@ -141,6 +151,7 @@ async fn find(ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
                 found.cloned().map(|found| User::from(found).into())
             }
             Wanted::ServiceToken(id) => tokens.get(&id).cloned().map(Node::from),
+            Wanted::Job(id) => jobs.get(&id).cloned().map(Node::from),
         })
         .collect())
 }

@@ -113,7 +113,8 @@ impl WorkflowError {
                 | Refusal::AttemptClaimed { .. }
                 | Refusal::LeaseLost
                 | Refusal::LastOwner { .. }
-                | Refusal::LastAdmin,
+                | Refusal::LastAdmin
+                | Refusal::JobEnded { .. },
             )
             | Error::IdempotencyMismatch
             | Error::Unauthenticated

@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use domain::{
     event::{Audience, Event, EventKind},
-    id::{EventId, OrderId, UserId},
+    id::{EventId, JobId, OrderId, UserId},
 };
 use entity::event;
 use sea_orm::{
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{
     Reads, Store, Tx,
     sql::{Row, Sql, to_json},
-    subject::{ACCOUNT, SETTINGS, WORKFLOW},
+    subject::{ACCOUNT, JOB, SETTINGS, WORKFLOW},
 };
 use crate::error::Result;
 
@@ -54,6 +54,8 @@ pub enum Subject {
     Workflow(String),
     /// The operator's settings, which were saved.
     Settings,
+    /// A job, which has come further or ended.
+    Job(JobId),
     /// Something that only a newer version of this program knows. It has its position all the same.
     Unknown,
 }
@@ -68,7 +70,11 @@ impl Record {
     pub fn order(&self) -> Option<&Arc<Logged>> {
         match &self.subject {
             Subject::Order(logged) => Some(logged),
-            Subject::Account(_) | Subject::Workflow(_) | Subject::Settings | Subject::Unknown => None,
+            Subject::Account(_)
+            | Subject::Workflow(_)
+            | Subject::Settings
+            | Subject::Job(_)
+            | Subject::Unknown => None,
         }
     }
 }
@@ -99,9 +105,10 @@ fn read_record(row: &mut Row<'_>) -> Result<Record> {
         let (seq, id) = (logged.seq.unwrap_or_default(), logged.event.id);
         return Ok(Record { seq, id, subject: Subject::Order(Arc::new(logged)) });
     }
-    let (seq, id, subject) = (row.get()?, row.id()?, row.id()?);
+    let (seq, id, subject): (_, _, Uuid) = (row.get()?, row.id()?, row.id()?);
     let subject = match kind.as_str() {
-        ACCOUNT => Subject::Account(subject),
+        ACCOUNT => Subject::Account(UserId(subject)),
+        JOB => Subject::Job(JobId(subject)),
         WORKFLOW => Subject::Workflow(code.unwrap_or_default()),
         SETTINGS => Subject::Settings,
         _ => Subject::Unknown,

@@ -204,6 +204,7 @@ fn new_order(decision: &Decision) -> Result<row::order::ActiveModel> {
 const ORDER_COLUMNS: &[&str] = &[
     "id",
     "version",
+    "workflow_version",
     "status",
     "category",
     "status_changed_at",
@@ -230,6 +231,7 @@ fn changed_order(decision: &Decision) -> Result<Vec<Value>> {
     Ok(vec![
         head.id.0.into(),
         head.version.into(),
+        head.workflow_version.into(),
         head.status.as_str().into(),
         head.category.name().into(),
         head.status_changed_at.into(),

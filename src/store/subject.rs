@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    id::{EventId, UserId},
+    id::{EventId, JobId, UserId},
     people::RightsChange,
 };
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ use crate::error::Result;
 pub(super) const ACCOUNT: &str = "ACCOUNT";
 /// The kind of subject that workflows are.
 pub(super) const WORKFLOW: &str = "WORKFLOW";
+/// The kind of subject that jobs are.
+pub(super) const JOB: &str = "JOB";
 /// The kind of subject that the operator's settings are; there is one.
 pub(super) const SETTINGS: &str = "SETTINGS";
 
@@ -33,6 +35,8 @@ pub(super) enum Changed<'a> {
     Standing { user: UserId, by: Option<UserId>, change: &'a RightsChange },
     /// A workflow, by its code.
     Workflow(&'a str),
+    /// How far a job has come.
+    Job(JobId),
     /// The operator's settings: who changed them, from what to what.
     Settings { by: UserId, before: &'a Value, after: &'a Value },
 }
@@ -61,13 +65,14 @@ impl Changed<'_> {
             Changed::Workflow(code) => {
                 (WORKFLOW, Uuid::new_v5(&Uuid::NAMESPACE_OID, code.as_bytes()), "SAVED")
             }
+            Changed::Job(job) => (JOB, job.0, "CHANGED"),
             Changed::Settings { .. } => (SETTINGS, settings(), "SAVED"),
         }
     }
 
     fn said(self) -> Result<Said> {
         Ok(match self {
-            Changed::Rights(_) => Said::default(),
+            Changed::Rights(_) | Changed::Job(_) => Said::default(),
             Changed::Standing { by, change, .. } => {
                 let detail = Some(to_json(&change.detail())?);
                 Said { action: Some(change.name()), by, detail, ..Said::default() }

@@ -3,6 +3,8 @@
 //! What never happens here: rules, SQL, GraphQL, HTTP.
 
 pub mod demo;
+pub mod job;
+pub mod migrate;
 pub mod order;
 pub mod people;
 pub mod service_token;

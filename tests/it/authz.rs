@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     attempt,
     harness::{App, Client, Goods, Subscriber, Wanted},
+    jobs::own_job,
     timers,
 };
 
@@ -128,6 +129,7 @@ fn queries(order: &str) -> Vec<(&'static str, &'static str, Value)> {
     let id = json!({ "id": order });
     vec![
         ("invitations", "{ invitations { nodes { id } } }", json!({})),
+        ("jobs", "{ jobs { nodes { id } } }", json!({})),
         ("node", "query($id: ID!) { node(id: $id) { id } }", id.clone()),
         ("nodes", "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": [order] })),
         ("order", "query($id: ID!) { order(by: { id: $id }) { id } }", id),
@@ -153,7 +155,7 @@ const SUBSCRIPTIONS: [(&str, &str); 2] = [
 const OPEN: [&str; 4] =
     ["Mutation.invitationAccept", "Mutation.login", "Mutation.passwordReset", "Mutation.refresh"];
 
-/// Every mutation about accounts, tried by every role.
+/// Every mutation that is about no order, tried by every role.
 async fn account(app: &App, golden: &mut Golden) {
     let provider = app.company.provider_org.to_string();
     let wanted = json!({ "name": "robot", "organization": provider, "actions": ["fulfill"] });
@@ -170,6 +172,7 @@ async fn account(app: &App, golden: &mut Golden) {
     let role = json!({ "user": whom, "organization": customer, "role": "CONSUMER" });
     let invited = json!({ "organization": provider, "role": "MANAGER", "email": "new@example.test" });
     let unknown = "invitation_01h455vb4pex5vsknk084sn02q";
+    let job = own_job(app, app.company.admin).await;
     let mutations = [
         ("invitationAccept", json!({ "token": "nonsense", "name": "New", "password": "a new password" })),
         ("invitationCreate", invited),
@@ -193,6 +196,8 @@ async fn account(app: &App, golden: &mut Golden) {
         ("workflowAddStatus", held),
         ("workflowRetireStatus", json!({ "workflow": "delivery", "code": "on_hold" })),
         ("workflowSave", json!({ "definition": "nonsense" })),
+        ("jobCancel", json!({ "job": job })),
+        ("workflowMigrateOrders", json!({ "workflow": "cloud", "fromVersion": 1, "toVersion": 1 })),
     ];
     for (field, input) in mutations {
         let (head, tail) = field.split_at(1);
@@ -303,9 +308,11 @@ async fn subscribe(app: &App, fixture: &str, golden: &mut Golden) {
         "lines": [{ "product": app.company.rival_server.id.to_string() }],
     });
     let foreign = app.place_input(&app.stranger(), foreign).await;
+    let job = own_job(app, app.company.consumer).await;
     let mut listening = Vec::new();
     for (role, client) in app.roles() {
         golden.add("Subscription.orderStatusCounts".to_owned(), role, counted(app, &client).await);
+        golden.add("Subscription.jobProgress".to_owned(), role, watched(app, &client, &job).await);
         for (field, document) in SUBSCRIPTIONS {
             let mut subscriber = Subscriber::connect(&app.url, client.token()).await;
             subscriber.start("1", document, json!({})).await;
@@ -348,6 +355,18 @@ async fn counted(app: &App, client: &Client) -> String {
         Some(0) => "nothing".to_owned(),
         Some(_) => "data".to_owned(),
         None => outcome(body, "orderStatusCounts"),
+    }
+}
+
+/// Whether this client may watch a job.
+async fn watched(app: &App, client: &Client, job: &str) -> String {
+    let document = "subscription($job: ID!) { jobProgress(job: $job) { id } }";
+    let mut subscriber = Subscriber::connect(&app.url, client.token()).await;
+    subscriber.start("1", document, json!({ "job": job })).await;
+    let first = subscriber.message().await;
+    match first["type"].as_str() {
+        Some("error") => outcome(&json!({ "errors": first["payload"] }), "jobProgress"),
+        _ => outcome(&first["payload"], "jobProgress"),
     }
 }
 

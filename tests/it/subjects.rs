@@ -118,7 +118,7 @@ async fn changes_of_one_account_at_once_take_turns() {
 }
 
 /// The cloud workflow at a later version, with another name.
-fn newer() -> Stored {
+pub fn newer() -> Stored {
     let (code, text) =
         domain::workflow::SOURCES.iter().find(|(code, _)| *code == "cloud").expect("a workflow");
     let definition = format!("version = 2\n{}", text.replacen("version = 1\n", "", 1));
@@ -165,14 +165,14 @@ async fn a_subject_of_a_newer_version_of_the_program_holds_its_place_and_nothing
     let seq = if app.inner.store.stamps_late() { "NULL" } else { "(SELECT MAX(seq) + 1 FROM events)" };
     let sql = format!(
         "INSERT INTO events (seq, uid, subject_kind, subject_id, subject_version, kind, actor_kind, reason_public, \
-         audience, at) SELECT {seq}, $1, 'JOB', subject_id, subject_version, 'DONE', 'SYSTEM', FALSE, 'STAFF', at \
+         audience, at) SELECT {seq}, $1, 'WEATHER', subject_id, subject_version, 'DONE', 'SYSTEM', FALSE, 'STAFF', at \
          FROM events ORDER BY id LIMIT 1"
     );
     let id: domain::id::EventId = app.world.mint().id();
     assert_eq!(app.execute(&sql, [sea_orm::Value::Uuid(Some(id.0))]).await, 1);
     let order = app.place(&app.consumer(), &app.company.server, 1).await;
     assert_eq!(stream.change().await["orderId"], json!(order));
-    let jobs =
+    let unknown =
         log(&app).await.into_iter().filter(|record| matches!(record.subject, Subject::Unknown)).count();
-    assert_eq!(jobs, 1);
+    assert_eq!(unknown, 1);
 }

@@ -1,8 +1,10 @@
 //! The rule: an order, somebody, a command, and what comes of it. Pure: the same arguments give the
 //! same answer, and a refusal changes nothing.
 
+use chrono::{DateTime, Utc};
+
 use super::{
-    Command, Facts, FreeText, Note, Order, OrderNumber, Payment, Transition,
+    Command, Facts, FreeText, Head, Note, Order, OrderNumber, Payment, Transition,
     action::{Miss, keeps_payments, open_actions, refuse, select},
     attempt, claim,
     command::limits,
@@ -375,10 +377,15 @@ pub(super) fn enter(working: &mut Working<'_>, status: &Status) {
     let now = working.mint.now();
     let head = &mut working.order.head;
     head.status = status.code.clone();
-    head.category = status.category;
     head.status_changed_at = now;
     timer::arm(head, working.workflow);
-    head.completed_at = match status.category {
+    categorise(head, status.category, now);
+}
+
+/// Gives the order its status's category, and ends it or goes on with it accordingly.
+pub(super) fn categorise(head: &mut Head, category: Category, now: DateTime<Utc>) {
+    head.category = category;
+    head.completed_at = match category {
         Category::Draft | Category::Pending | Category::InProgress => None,
         Category::Succeeded | Category::Failed | Category::Cancelled => Some(now),
         Category::Closed | Category::Archived => head.completed_at.or(Some(now)),

@@ -7,6 +7,7 @@ mod claims;
 mod edit;
 mod limits;
 mod matrix;
+mod migrations;
 mod money;
 mod people;
 mod properties;

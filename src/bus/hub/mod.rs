@@ -191,7 +191,7 @@ impl<T: Teller> Hub<T> {
                 }
                 // Rare enough to ask every group.
                 Subject::Account(user) => state.groups.values().for_each(|group| group.doubt(*user)),
-                Subject::Workflow(_) | Subject::Settings | Subject::Unknown => {}
+                Subject::Workflow(_) | Subject::Settings | Subject::Job(_) | Subject::Unknown => {}
             }
             state.position = record.position();
         }

@@ -78,7 +78,8 @@ impl AccountError {
                 | Refusal::AttemptClaimed { .. }
                 | Refusal::LeaseLost
                 | Refusal::InvalidDefinition { .. }
-                | Refusal::WorkflowConflict { .. },
+                | Refusal::WorkflowConflict { .. }
+                | Refusal::JobEnded { .. },
             )
             | Error::IdempotencyMismatch
             | Error::Unauthenticated

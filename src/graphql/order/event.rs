@@ -9,6 +9,7 @@ use domain::{
     order::Note,
     permission::{self, Field},
     role::RoleSet,
+    workflow::Definition,
 };
 
 use super::{
@@ -19,6 +20,7 @@ use super::{
     store,
 };
 use crate::{
+    app::App,
     bus::Cursors,
     graphql::{
         failure::{Failure, Result},
@@ -109,8 +111,21 @@ impl OrderEvent {
     /// A status named by the event, as the viewer sees it.
     async fn status(&self, ctx: &Context<'_>, code: Option<&String>) -> Option<Result<OrderStatus>> {
         let code = code?;
-        let workflow = self.order.workflow(ctx).await;
+        let workflow = self.told_in(ctx, code).await;
         Some(workflow.map(|workflow| OrderStatus::of(&workflow, code, self.order.internal())))
+    }
+
+    /// The version of the order's workflow that has a status which the event names. Since then the order may have
+    /// gone to a version that has not.
+    async fn told_in(&self, ctx: &Context<'_>, code: &str) -> Result<Arc<Definition>> {
+        let workflow = self.order.workflow(ctx).await?;
+        if workflow.status(code).is_some() {
+            return Ok(workflow);
+        }
+        let book = ctx.data_unchecked::<App>().book.now();
+        let older = book.status_seen_as(&workflow.code, code, true).map(|(older, _)| older.version as i32);
+        let older = older.and_then(|version| book.version(&workflow.code, version).cloned());
+        Ok(older.unwrap_or(workflow))
     }
 
     async fn assignee(&self, ctx: &Context<'_>, id: Option<UserId>) -> Option<Result<User>> {
@@ -145,7 +160,7 @@ impl OrderEvent {
         let (Some(from), Some(to), false) = (&event.from, &event.to, self.order.internal()) else {
             return Some(Ok(action.to_owned()));
         };
-        let workflow = self.order.workflow(ctx).await;
+        let workflow = self.told_in(ctx, to).await;
         workflow.map(|workflow| workflow.public_action(action, from, to).map(str::to_owned)).transpose()
     }
 

@@ -143,7 +143,8 @@ impl OrderError {
                 other @ (Refusal::InvalidDefinition { .. }
                 | Refusal::WorkflowConflict { .. }
                 | Refusal::LastOwner { .. }
-                | Refusal::LastAdmin) => {
+                | Refusal::LastAdmin
+                | Refusal::JobEnded { .. }) => {
                     return Err(Error::from(other).into());
                 }
             },

@@ -5,7 +5,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Sta
 use super::App;
 
 /// Every table that a request may write to.
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 23] = [
     "organizations",
     "users",
     "memberships",
@@ -27,6 +27,8 @@ const TABLES: [&str; 21] = [
     "idempotency",
     "schedules",
     "settings",
+    "jobs",
+    "tasks",
 ];
 
 impl App {

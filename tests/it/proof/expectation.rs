@@ -56,6 +56,7 @@ pub enum Kind {
     /// The address of somebody who is invited.
     Invited,
     TokenId,
+    Job,
     /// What opens something, told once to whoever had it made.
     Secret,
 }
@@ -169,6 +170,11 @@ pub fn owns(viewer: &Viewer, organization: OrganizationId) -> bool {
     viewer.organization == organization && matches!(viewer.role, Role::Provider | Role::Approver)
 }
 
+/// Whether somebody sees the jobs of an account.
+pub fn sees_job(viewer: &Viewer, owner: UserId) -> bool {
+    viewer.user == owner || matches!(viewer.role, Role::Admin | Role::Staff)
+}
+
 impl World {
     /// The organisation in which a person is a colleague; machines have none.
     fn works_at(&self, user: UserId) -> Option<OrganizationId> {
@@ -220,6 +226,7 @@ impl World {
                 let kept = || place.is_some_and(|place| owns(viewer, place));
                 user == viewer.user || knows_everybody(viewer) || named() || kept()
             }
+            Owner::Job(owner) => sees_job(viewer, owner),
             Owner::Token(at) => marker.kind == TokenId && looks_after(viewer, &self.machines[at]),
         }
     }

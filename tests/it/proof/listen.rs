@@ -35,6 +35,8 @@ struct Stream {
     /// Whether everything that the viewer may see is told.
     unfiltered: bool,
     refused: bool,
+    /// The first message, where it tells of more than that the stream has begun.
+    first: Option<Value>,
 }
 
 /// Somebody's socket for one field.
@@ -54,14 +56,17 @@ impl Proof {
         let mut listeners: Vec<Listener> = Vec::new();
         for (name, client) in self.seats() {
             let names = self.names(name, &orders);
-            for (at, root) in self.sdl.roots("Subscription").to_vec().into_iter().enumerate() {
+            for (at, root) in roots(&self.sdl).into_iter().enumerate() {
                 // What they tell is made alike: one is read to the ground, the others nearly so.
                 let depth = if at == 0 { DEEP } else { 3 };
                 // Whoever has to open more than this before it reads is taken for dead by the server.
                 let tried = if at < 2 {
                     &[Whose::Own, Whose::Foreign, Whose::Missing][..]
+                } else if root.arguments.iter().any(|argument| argument.required) {
+                    // Nothing is foreign to an administrator.
+                    &[Whose::Foreign, Whose::Missing][..]
                 } else {
-                    &[Whose::Foreign]
+                    &[Whose::Foreign][..]
                 };
                 let streams: Vec<Stream> = streams(&self.sdl, (&root, depth), (&names, tried), &cursor);
                 listeners.push(self.open(name, &client, streams).await);
@@ -118,7 +123,10 @@ impl Proof {
             self.expect_sound(name, &stream.document, &stream.variables, &body);
             stream.refused = body["errors"].is_array();
             let kind = &body["data"][&stream.branch.key]["kind"];
-            assert!(stream.refused || kind == "STARTED" || kind.is_null(), "{name}: {body}");
+            let begun = kind == "STARTED" || !stream.branch.selects("orderId");
+            assert!(stream.refused || begun, "{name}: {body}");
+            let tells = !stream.refused && kind != "STARTED";
+            stream.first = tells.then_some(body);
         }
         let anonymous = name == "anonymous";
         assert!(streams.iter().all(|stream| stream.refused || !anonymous), "nobody was let in");
@@ -146,7 +154,9 @@ impl Listener {
     /// Reads until each unfiltered stream has told of this order, and nothing is on its way any more; what
     /// was told, by stream.
     async fn read(&mut self, last: Option<Value>) -> Vec<(usize, Value)> {
-        let mut told = Vec::new();
+        let firsts = self.streams.iter_mut().enumerate();
+        let mut told: Vec<(usize, Value)> =
+            firsts.filter_map(|(at, stream)| Some((at, stream.first.take()?))).collect();
         let mut waiting: BTreeSet<String> = self
             .streams
             .iter()
@@ -184,6 +194,13 @@ fn body(message: &Value) -> Value {
     }
 }
 
+/// The fields that are watched; those that are about one thing, which has to be named, come last.
+fn roots(sdl: &Sdl) -> Vec<Field> {
+    let mut roots = sdl.roots("Subscription").to_vec();
+    roots.sort_by_key(|root| root.arguments.iter().any(|argument| argument.required));
+    roots
+}
+
 /// The streams of one field: everything in full, and every argument narrowly.
 fn streams(
     sdl: &Sdl,
@@ -196,17 +213,24 @@ fn streams(
         let fills = given.iter().flat_map(|(_, sample)| sample.fills.clone()).collect();
         let document = branch.document(&head);
         let unfiltered = given.is_empty() && branch.selects("orderId");
-        Stream { id, branch, document, variables, fills, unfiltered, refused: false }
+        Stream { id, branch, document, variables, fills, unfiltered, refused: false, first: None }
     };
     let mut streams = Vec::new();
-    for (at, mut part) in Branch::full(sdl, "Subscription", root, depth).parts().into_iter().enumerate() {
+    let maker = Maker { sdl, names, tried };
+    let coordinate = |argument: &Input| format!("Subscription.{}({}:)", root.name, argument.name);
+    let own = Maker { tried: &[Whose::Own], ..maker };
+    let needed = root.arguments.iter().filter(|argument| argument.required).map(|argument| {
+        (argument.clone(), own.samples(&coordinate(argument), argument, &argument.name).remove(0))
+    });
+    let needed: Vec<(Input, Sample)> = needed.collect();
+    for (at, part) in Branch::full(sdl, "Subscription", root, depth).parts().into_iter().enumerate() {
+        let mut part = if needed.is_empty() { part } else { part.asking(arguments(&needed), None) };
         part.also(sdl, "kind");
         part.also(sdl, "orderId");
-        streams.push(stream(format!("all{at}"), part, &[]));
+        streams.push(stream(format!("all{at}"), part, &needed));
     }
-    let maker = Maker { sdl, names, tried };
     for argument in &root.arguments {
-        let coordinate = format!("Subscription.{}({}:)", root.name, argument.name);
+        let coordinate = coordinate(argument);
         let samples = match argument.name.as_str() {
             "after" => vec![Sample { value: cursor.clone(), fills: BTreeSet::from([coordinate]) }],
             _ => maker.samples(&coordinate, argument, &argument.name),

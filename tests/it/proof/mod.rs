@@ -5,6 +5,7 @@ mod account;
 mod alike;
 mod coverage;
 mod expectation;
+mod job;
 mod judge;
 mod listen;
 mod machine;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Proof,
-    expectation::{Kind, knows_everybody, looks_after, owns, relation},
+    expectation::{Kind, knows_everybody, looks_after, owns, relation, sees_job},
     judge::is_id,
     value::Names,
     world::{Marker, Owner, Viewer, World},
@@ -103,7 +103,7 @@ impl Proof {
 }
 
 /// What can be named by an id, and how the id begins.
-const PREFIXES: [(&str, &str); 15] = [
+const PREFIXES: [(&str, &str); 17] = [
     ("order", "order"),
     ("customer", "org"),
     ("provider", "org"),
@@ -115,6 +115,7 @@ const PREFIXES: [(&str, &str); 15] = [
     ("account", "user"),
     ("serviceToken", "token"),
     ("invitation", "invitation"),
+    ("job", "job"),
     ("attempt", "attempt"),
     ("item", "item"),
     ("payment", "payment"),
@@ -135,6 +136,12 @@ impl Proof {
             if !mine || machine.revoked {
                 side.entry("serviceToken".to_owned()).or_insert_with(|| machine.id.clone());
             }
+        }
+        for job in &self.world.jobs {
+            let mine = viewer.is_some_and(|viewer| sees_job(viewer, job.owner));
+            // The one that may be cancelled comes first.
+            let side = if mine { &mut *own } else { &mut *foreign };
+            side.entry("job".to_owned()).or_insert_with(|| job.id.clone());
         }
         for provider in self.world.providers {
             let owner = viewer.is_some_and(|viewer| viewer.user == provider.owner);

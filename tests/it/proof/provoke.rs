@@ -1,9 +1,10 @@
 //! Refusals that take a situation of their own: each expected error once, and what it tells.
 
+use ordo::{app::World as _, store::workflow::ship};
 use serde_json::{Value, json};
 
 use super::{Operation, Proof, tree::Branch, world::World};
-use crate::{attempt, harness::Client};
+use crate::{attempt, harness::Client, subjects::newer};
 
 impl Proof {
     /// Brings about every expected error.
@@ -37,6 +38,7 @@ impl Proof {
         let parcel = self.app.place(&self.app.staff(), &company.parcel, 1).await;
         self.refuse("orderDispatch", json!({ "order": parcel }), "GUARD_FAILED").await;
         self.provoke_attempts().await;
+        self.provoke_jobs().await;
         let old = json!({ "order": draft, "expectedVersion": 99 });
         self.refuse("orderSubmit", old, "VERSION_CONFLICT").await;
         let nobody = World::missing(&self.app, &draft);
@@ -70,6 +72,22 @@ impl Proof {
         self.refuse_to(("admin", &admin), "workflowRetireStatus", nowhere, "NOT_FOUND").await;
         let unknown = json!({ "workflow": "delivery", "code": "nowhere" });
         self.refuse_to(("admin", &admin), "workflowRetireStatus", unknown, "VALIDATION").await;
+    }
+
+    /// What is wrong about jobs; from here on there is another version to which orders can be moved.
+    async fn provoke_jobs(&mut self) {
+        let admin = self.world.viewer("admin").client.clone();
+        let who = ("admin", &admin);
+        let ended = self.world.jobs.last().expect("a job").id.clone();
+        let missing = World::missing(&self.app, &ended);
+        self.refuse_to(who, "jobCancel", json!({ "job": ended }), "JOB_ENDED").await;
+        self.refuse_to(who, "jobCancel", json!({ "job": missing }), "NOT_FOUND").await;
+        let (noted, now) = (self.app.world.mint().id(), self.app.world.now());
+        ship(&self.app.inner.store, newer(), noted, now).await.expect("shipped");
+        let same = json!({ "workflow": "cloud", "fromVersion": 2, "toVersion": 2, "mapping": [] });
+        self.refuse_to(who, "workflowMigrateOrders", same, "VALIDATION").await;
+        let unknown = json!({ "workflow": "no_such", "fromVersion": 1, "toVersion": 2, "mapping": [] });
+        self.refuse_to(who, "workflowMigrateOrders", unknown, "NOT_FOUND").await;
     }
 
     /// What is wrong about accounts and tokens.

@@ -81,7 +81,8 @@ fn thing(coordinate: &str, name: &str) -> Option<&'static [&'static str]> {
             "invitation" => &["invitation"],
             "serviceToken" => &["serviceToken"],
             "schedule" => &["schedule"],
-            "id" | "ids" => &["order", "customer", "provider", "product", "csr", "serviceToken"],
+            "job" => &["job"],
+            "id" | "ids" => &["order", "customer", "provider", "product", "csr", "serviceToken", "job"],
             _ => return None,
         },
     })
@@ -94,6 +95,7 @@ const TEXTS: [&str; 3] = ["OrderBy.number", "ExternalReferenceInput.reference", 
 fn text(name: &str) -> Option<&'static [&'static str]> {
     Some(match name {
         "action" => &["cancel", "no_such_action"],
+        "from" => &["draft"],
         "to" => &["processing"],
         "code" | "workflow" => &["cloud", "no_such_workflow"],
         "status" => &["draft", "no_such_status"],
@@ -129,7 +131,8 @@ fn number(name: &str) -> Option<i64> {
     match name {
         "first" | "last" => Some(3),
         "expectedVersion" | "expectedRevision" => Some(99),
-        "quantity" | "fence" | "version" => Some(1),
+        "quantity" | "fence" | "version" | "fromVersion" => Some(1),
+        "toVersion" => Some(2),
         "leaseSeconds" | "stallsAfter" => Some(60),
         _ => None,
     }

@@ -17,7 +17,7 @@ use ordo::{
     },
 };
 
-use super::{expectation::Kind, machine::Machine, people::Invited};
+use super::{expectation::Kind, job::OwnJob, machine::Machine, people::Invited};
 use crate::harness::{App, Client};
 
 /// Somebody who looks.
@@ -65,6 +65,8 @@ pub enum Owner {
     User(UserId),
     /// By its place in [`World::machines`].
     Token(usize),
+    /// By whose it is.
+    Job(UserId),
 }
 
 /// A text that tells where it came from.
@@ -123,6 +125,7 @@ pub struct World {
     pub guests: Vec<Viewer>,
     pub machines: Vec<Machine>,
     pub invitations: Vec<Invited>,
+    pub jobs: Vec<OwnJob>,
     pub orders: Vec<Placed>,
     pub links: Vec<Link>,
     pub markers: Vec<Marker>,
@@ -145,6 +148,7 @@ impl World {
         }
         world.make_machines(app).await;
         world.invite().await;
+        world.make_jobs(app).await;
         world
     }
 
@@ -236,6 +240,7 @@ impl Founding<'_> {
             guests,
             machines: Vec::new(),
             invitations: Vec::new(),
+            jobs: Vec::new(),
             orders: Vec::new(),
             links: Vec::new(),
             markers,
