@@ -7,6 +7,7 @@ use super::{
     Order, Outcome, attempt,
     decide::{categorise, enter},
     decision::{Decision, Remark, Working},
+    timer,
 };
 use crate::{
     event::{Audience, EventKind},
@@ -142,5 +143,6 @@ fn stay(working: &mut Working<'_>, from: &Definition, status: &Status) {
     if head.category != status.category {
         categorise(head, status.category, now);
     }
-    head.stalls_at = head.rests_until(to).filter(|_| !told);
+    timer::arm(head, to);
+    head.stalls_at = head.stalls_at.filter(|_| !told);
 }

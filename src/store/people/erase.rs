@@ -89,7 +89,7 @@ impl Tx {
         Ok(customers)
     }
 
-    /// Blanks contact, addresses, note and network address of the orders that somebody placed for these
+    /// Blanks contact, addresses, note, network address and what edits said of them, of the orders that somebody placed for these
     /// customers. What orders are about, their amounts and events stay. No event tells of it: events hold
     /// nothing of all this.
     ///
@@ -112,6 +112,9 @@ impl Tx {
                  customer_note = NULL, client_ip = NULL WHERE ",
             );
             sql.among("id", &ids);
+            sql.run(self.db()).await?;
+            let mut sql = Sql::new(self.db(), "DELETE FROM order_edits WHERE ");
+            sql.among("order_id", &ids);
             sql.run(self.db()).await?;
         }
     }
