@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::workflow::Guard;
+use crate::{id::OrderId, workflow::Guard};
 
 /// Why a command was refused. Nothing has changed when one is returned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +68,14 @@ pub enum Refusal {
         /// The reference.
         reference: String,
     },
+    /// Another order that is not finished works on the resource.
+    #[error("another order that is not finished works on this resource: wait for it, or cancel it")]
+    ResourceBusy {
+        /// Where in the input the resource is named.
+        path: Vec<String>,
+        /// That order; not for everybody to see.
+        order: Option<OrderId>,
+    },
     /// Another worker holds the attempt.
     #[error(
         "a worker holds this attempt until {}, or longer if it renews its lease; leave it alone",
@@ -93,6 +101,10 @@ pub enum Block {
     UnrefundedPayment,
     /// The order is deleted.
     Deleted,
+    /// What a line failed of is not tried again as it is.
+    NotRetryable,
+    /// A line was tried as often as the workflow allows.
+    AttemptsSpent,
 }
 
 impl Block {
@@ -102,6 +114,8 @@ impl Block {
             Block::Guard(guard) => guard.name(),
             Block::UnrefundedPayment => "unrefunded_payment",
             Block::Deleted => "deleted",
+            Block::NotRetryable => "not_retryable",
+            Block::AttemptsSpent => "attempts_spent",
         }
     }
 
@@ -111,6 +125,13 @@ impl Block {
             Block::Guard(guard) => guard.sentence(),
             Block::UnrefundedPayment => "the order holds payments: refund them, or say keepCredit: true",
             Block::Deleted => "the order is deleted; an administrator can restore it",
+            Block::NotRetryable => {
+                "what the last attempt failed of fails again: put it right; staff may say override: true, with a \
+                 reason"
+            }
+            Block::AttemptsSpent => {
+                "the line was tried as often as the workflow allows; staff may say override: true, with a reason"
+            }
         }
     }
 }
@@ -133,6 +154,7 @@ impl Refusal {
             Refusal::Validation { .. } => "VALIDATION",
             Refusal::MixedOrder { .. } => "MIXED_ORDER",
             Refusal::DuplicateReference { .. } => "DUPLICATE_REFERENCE",
+            Refusal::ResourceBusy { .. } => "RESOURCE_BUSY",
             Refusal::AttemptClaimed { .. } => "ATTEMPT_CLAIMED",
             Refusal::LeaseLost => "LEASE_LOST",
         }

@@ -1,6 +1,6 @@
 //! What people ask of an existing order.
 
-use super::{ErrorCategory, OrderNumber, PaymentMethod, Work};
+use super::{ErrorCategory, Line, LineInputs, OrderNumber, PaymentMethod, Work};
 use crate::{
     actor::Actor,
     event::Audience,
@@ -61,6 +61,11 @@ pub struct Transition {
     pub keep_credit: bool,
     /// The order's number typed again, for what cannot be undone.
     pub number: Option<OrderNumber>,
+    /// Begin again although the workflow would not: after such a failure, or so often.
+    pub overrides: bool,
+    /// What workers need for the lines that work begins on.
+    #[serde(skip)]
+    pub inputs: Vec<LineInputs>,
 }
 
 /// Somebody an order is given to, with the rights that decide whether it may be.
@@ -108,6 +113,8 @@ pub enum Command {
     },
     /// Take an attempt at a line, or tell how one ended.
     Work(Work),
+    /// Tell how the work on a line ended, by hand, or begin it again.
+    Line(Line),
 }
 
 /// A text from outside, trimmed and bounded.

@@ -9,6 +9,7 @@ use super::{
     decision::{Decision, Remark, Working},
     effect,
     guard::Subject,
+    item, retry,
 };
 use crate::{
     actor::{Actor, Rights},
@@ -68,8 +69,10 @@ pub fn decide(
         }
         Command::AddNote { body, audience } => cx.add_note(&mut working, body, *audience)?,
         Command::Work(work) => claim::Worker { setting, rights }.does(&mut working, work)?,
+        Command::Line(line) => item::Reporter(claim::Worker { setting, rights }).does(&mut working, line)?,
     }
     run_automatic(&mut working, setting.facts)?;
+    working.holds_alone()?;
     Ok(working.finish())
 }
 
@@ -128,6 +131,7 @@ impl Cx<'_> {
             }
             self.permit(working, Operation::KeepCredit)?;
         }
+        retry::allow(working, row, &input, self.rights)?;
         // A free move does what the named action into the status does.
         let effects = demand.map_or(&row.effects, |demand| &demand.effects);
         advance(working, facts, effects, &to, &input, self.user())
@@ -306,7 +310,7 @@ fn supplied(input: &Transition, needs: &[Need], number: OrderNumber) -> Result<T
     Ok(input)
 }
 
-fn needed_reason(action: &str, reason: Option<&str>) -> Result<String, Refusal> {
+pub(super) fn needed_reason(action: &str, reason: Option<&str>) -> Result<String, Refusal> {
     FreeText { path: "reason", most: limits::REASON }
         .optional(reason)?
         .ok_or_else(|| Refusal::MissingReason { action: action.to_owned() })
@@ -338,6 +342,9 @@ pub(super) fn advance(
         enter(working, status);
     }
     effect::run(working, facts, effects, input)?;
+    if !claim::workable(&working.order.head) {
+        attempt::give_up(working);
+    }
     attempt::follow_stage(working);
     let audience = if moves_in_public { Audience::Public } else { Audience::Provider };
     let remark = Remark {

@@ -13,10 +13,13 @@ mod decision;
 mod effect;
 mod filter;
 mod guard;
+mod inputs;
+mod item;
 mod lease;
 mod part;
 mod place;
 mod pricing;
+mod retry;
 mod stall;
 mod tally;
 mod vocabulary;
@@ -34,13 +37,16 @@ pub use decide::{Setting, decide};
 pub use decision::Decision;
 pub use filter::{Filter, Sight, Watch, sight};
 pub use guard::Subject;
+pub use inputs::{LineInputs, Sealed, check_inputs};
+pub use item::Line;
 pub use lease::{Claim, Hold, Renewal, lease, renew};
 pub use part::{Address, Attempt, Contact, Invoice, Item, Note, Particulars, Payment, Refund, Resource};
 pub use place::{Draft, DraftLine, place};
 pub use stall::{Rest, rest};
 pub use tally::{Seen, Tally};
 pub use vocabulary::{
-    ErrorCategory, InvoiceState, ItemStatus, OrderKind, Outcome, PaymentMethod, ProductKind, ResourceState,
+    ErrorCategory, InputsState, InvoiceState, ItemStatus, OrderKind, Outcome, PaymentMethod, ProductKind,
+    ResourceState,
 };
 
 use crate::{
