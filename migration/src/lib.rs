@@ -11,6 +11,7 @@ mod m20261121_000006_idempotency;
 mod m20261121_000007_sessions;
 mod m20261121_000008_leases;
 mod m20261121_000009_feed;
+mod m20261121_000012_items;
 mod shape;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_sessions::Migration),
             Box::new(m20261121_000008_leases::Migration),
             Box::new(m20261121_000009_feed::Migration),
+            Box::new(m20261121_000012_items::Migration),
         ]
     }
 }

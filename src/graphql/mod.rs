@@ -47,6 +47,7 @@ pub struct Mutation(
     order::ActionMutation,
     order::DeskMutation,
     order::AttemptMutation,
+    order::LineMutation,
     account::SessionMutation,
     account::PasswordMutation,
     account::ServiceTokenMutation,

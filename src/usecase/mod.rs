@@ -3,6 +3,7 @@
 //! What never happens here: rules, SQL, GraphQL, HTTP.
 
 pub mod demo;
+pub mod keys;
 pub mod order;
 pub mod service_token;
 pub mod session;

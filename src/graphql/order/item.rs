@@ -316,6 +316,18 @@ pub enum AttemptOutcome {
     Abandoned,
 }
 
+/// What became of the inputs that an attempt was begun with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "order::InputsState")]
+pub enum AttemptInputs {
+    /// Sealed, until a worker claims the attempt.
+    Sealed,
+    /// Told to the worker that claimed the attempt, and destroyed.
+    Read,
+    /// Destroyed unread: the attempt ended before a worker claimed it.
+    Destroyed,
+}
+
 /// One run at provisioning a line. A retry opens the next one and leaves this as it is.
 #[derive(Clone, Debug)]
 pub struct Attempt {
@@ -376,6 +388,12 @@ impl Attempt {
     /// When it is lost, unless the worker that holds it renews its lease.
     async fn lease_until(&self) -> Option<DateTime> {
         self.attempt.claim.map(|claim| DateTime(claim.until))
+    }
+
+    /// What became of the inputs that it was begun with; null if there were none. The inputs themselves are told to
+    /// the worker that claims it, once.
+    async fn inputs(&self) -> Option<AttemptInputs> {
+        self.attempt.inputs.map(Into::into)
     }
 
     /// Why it failed.

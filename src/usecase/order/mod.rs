@@ -2,6 +2,7 @@
 
 mod attempt;
 mod change;
+mod inputs;
 mod place;
 mod stall;
 
@@ -22,6 +23,7 @@ pub use attempt::{
     Held, claim_attempt, fail_attempt, lose_expired, renew_lease, succeed_attempt, watch_leases,
 };
 pub use change::{Intent, change};
+pub use inputs::Inputs;
 pub use place::{Basket, Customer, Line, place};
 pub use stall::sweep_stalled;
 
