@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     attempt,
     harness::{App, Client, Goods, Subscriber, Wanted},
+    items,
 };
 
 /// An example of a mutation on an existing order.
@@ -43,6 +44,14 @@ impl Mutation {
     pub async fn variables(&self, app: &App, order: &str) -> Value {
         let mut variables = self.on(order);
         let input = &mut variables["input"];
+        if self.field.starts_with("orderItem") {
+            let item = items::lines(app, order).await.remove(0);
+            if self.field == "orderItemRetry" {
+                let error = json!({ "message": "full" });
+                items::tell(&app.staff(), "orderItemFailed", order, &item, json!({ "error": error })).await;
+            }
+            input["item"] = item.into();
+        }
         if self.is_on_an_attempt() {
             let held = attempt::hold(&attempt::claim(&app.worker(), order, json!({})).await);
             let input = input.as_object_mut().expect("an input");
@@ -90,6 +99,9 @@ pub fn mutations(app: &App) -> Vec<Mutation> {
         row("orderDispatch", parcel, "processing", none()),
         row("orderFail", server, "provisioning", json!({ "error": { "message": "full" } })),
         row("orderFulfill", server, "provisioning", none()),
+        row("orderItemFailed", webspace, "active", json!({ "error": { "message": "full" } })),
+        row("orderItemProvisioned", webspace, "active", json!({ "backendId": "account-7" })),
+        row("orderItemRetry", webspace, "active", none()),
         row("orderMarkFraud", webspace, "pending", json!({ "reason": "stolen card" })),
         row("orderProcess", parcel, "pending", none()),
         row("orderProvision", server, "validating", none()),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Operation, Proof, tree::Branch, world::World};
-use crate::{attempt, harness::Client};
+use crate::{attempt, harness::Client, resource_held};
 
 impl Proof {
     /// Brings about every expected error.
@@ -36,6 +36,7 @@ impl Proof {
         let parcel = self.app.place(&self.app.staff(), &company.parcel, 1).await;
         self.refuse("orderDispatch", json!({ "order": parcel }), "GUARD_FAILED").await;
         self.provoke_attempts().await;
+        self.provoke_busy().await;
         let old = json!({ "order": draft, "expectedVersion": 99 });
         self.refuse("orderSubmit", old, "VERSION_CONFLICT").await;
         let nobody = World::missing(&self.app, &draft);
@@ -56,6 +57,13 @@ impl Proof {
         self.refuse_to(("worker", &worker), "attemptClaim", again, "ATTEMPT_CLAIMED").await;
         held["fence"] = json!(99);
         self.refuse_to(("worker", &worker), "attemptRenew", held, "LEASE_LOST").await;
+    }
+
+    /// Two orders for one resource.
+    async fn provoke_busy(&mut self) {
+        let terminate = resource_held::terminate(&self.app).await;
+        self.app.place_input(&self.app.staff(), terminate.clone()).await;
+        self.refuse("orderCreate", terminate, "RESOURCE_BUSY").await;
     }
 
     /// What is wrong about accounts and tokens.

@@ -72,7 +72,7 @@ fn thing(coordinate: &str, name: &str) -> Option<&'static [&'static str]> {
             "agent" | "deliveryAgent" => &["agent"],
             "product" => &["product"],
             "attempt" => &["attempt"],
-            "items" => &["item"],
+            "items" | "item" => &["item"],
             "payment" => &["payment"],
             "resource" => &["resource"],
             "user" => &["account"],

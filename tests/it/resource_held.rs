@@ -1,0 +1,85 @@
+//! One open order per resource (002-21): in the rules, in the database, and at once.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::harness::{App, Client, Wanted};
+
+const CREATE: &str = "mutation($input: OrderCreateInput!) { orderCreate(input: $input) { order { id } \
+    errors { __typename code message path ... on ResourceBusy { order { id } } } } }";
+
+/// The input of an order that ends a resource of the customer, which is in use.
+pub async fn terminate(app: &App) -> Value {
+    let order = app.stand(&[Wanted::new(&app.company.server, "fulfilled")]).await.remove(0);
+    let query = "query($id: ID!) { order(by: { id: $id }) { items { nodes { resource { id } } } } }";
+    let found = app.staff().data(query, json!({ "id": order })).await;
+    let resource = found["order"]["items"]["nodes"][0]["resource"]["id"].clone();
+    let line = json!({ "product": app.company.server.id.to_string(), "resource": resource });
+    json!({ "customer": { "id": app.company.customer.to_string() }, "type": "TERMINATE", "lines": [line] })
+}
+
+async fn create(client: &Client, input: &Value) -> Value {
+    client.data(CREATE, json!({ "input": input })).await["orderCreate"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_that_an_unfinished_order_works_on_is_refused_naming_that_order_to_who_may_see_it() {
+    let app = App::start().await;
+    let input = terminate(&app).await;
+    let first = app.place_input(&app.approver(), input.clone()).await;
+    let mut update = input.clone();
+    update["type"] = json!("UPDATE");
+    for wanted in [&input, &update] {
+        let refused = create(&app.approver(), wanted).await;
+        let error = &refused["errors"][0];
+        assert_eq!(
+            (&error["code"], &error["path"]),
+            (&json!("RESOURCE_BUSY"), &json!(["lines", "0", "resource"]))
+        );
+        assert_eq!(error["order"]["id"], json!(first));
+        // Made by somebody else of the same customer: it is busy all the same, and with what is not told.
+        let refused = create(&app.consumer(), wanted).await;
+        assert_eq!(
+            (&refused["errors"][0]["code"], &refused["errors"][0]["order"]),
+            (&json!("RESOURCE_BUSY"), &Value::Null)
+        );
+        assert!(!refused.to_string().contains(&first));
+    }
+    app.act(&app.approver(), &first, "cancel", json!({})).await;
+    assert_eq!(create(&app.consumer(), &update).await["errors"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_orders_for_one_resource_at_once_exactly_one_is_placed() {
+    let app = App::start().await;
+    let input = terminate(&app).await;
+    let beside = app.beside().await;
+    let tries = (0..12).map(|i| {
+        let client = if i % 2 == 0 { app.staff() } else { beside.approver() };
+        let mut input = input.clone();
+        input["type"] = json!(if i % 3 == 0 { "UPDATE" } else { "TERMINATE" });
+        tokio::spawn(async move { create(&client, &input).await })
+    });
+    let answers = join_all(tries.collect::<Vec<_>>()).await;
+    let codes: Vec<Value> =
+        answers.into_iter().map(|answer| answer.expect("an answer")["errors"][0]["code"].clone()).collect();
+    assert_eq!(codes.iter().filter(|code| code.is_null()).count(), 1, "{codes:?}");
+    assert_eq!(codes.iter().filter(|code| **code == "RESOURCE_BUSY").count(), 11, "{codes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_itself_refuses_a_second_line_that_holds_a_resource() {
+    use sea_orm::{ConnectionTrait, Database, Statement};
+    let app = App::start().await;
+    let input = terminate(&app).await;
+    app.place_input(&app.approver(), input).await;
+    let db = Database::connect(&app.database_url).await.expect("a second connection");
+    let sql = "UPDATE order_items SET holds = TRUE WHERE resource_id IS NOT NULL";
+    let refused = db
+        .execute_raw(Statement::from_string(db.get_database_backend(), sql))
+        .await
+        .expect_err("two hold it");
+    let broken = refused.sql_err();
+    assert!(matches!(broken, Some(sea_orm::SqlErr::UniqueConstraintViolation(_))), "{broken:?}");
+    db.close().await.expect("closed");
+}
