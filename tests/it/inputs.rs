@@ -32,8 +32,7 @@ async fn whole(app: &App) -> String {
                     db.query_all_raw(Statement::from_string(backend, columns)).await.expect("columns");
                 let names: Vec<String> =
                     found.iter().map(|row| row.try_get("", "name").expect("one")).collect();
-                let each: Vec<_> =
-                    names.iter().map(|it| format!("COALESCE(CAST(\"{it}\" AS TEXT), '')")).collect();
+                let each: Vec<_> = names.iter().map(|it| format!("quote(\"{it}\")")).collect();
                 format!("SELECT {} AS line FROM \"{table}\"", each.join(" || ' ' || "))
             }
             _ => format!("SELECT CAST(t AS TEXT) AS line FROM \"{table}\" t"),
