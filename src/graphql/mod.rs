@@ -33,6 +33,7 @@ pub struct Query(
     viewer::ViewerQuery,
     node::NodeQuery,
     order::OrderQuery,
+    order::ResourceQuery,
     product::ProductQuery,
     people::OrganizationQuery,
     workflow::WorkflowQuery,

@@ -30,8 +30,17 @@ const LONGEST: usize = 16 << 10;
 /// What a document weighs besides its text; keeps the cache at 512 entries or so.
 const OVERHEAD: u32 = 4 << 10;
 /// The fields that are pages: one that does not say its size costs as much as a page of the default size.
-const PAGED: [&str; 7] =
-    ["attempts", "items", "orders", "organizations", "products", "serviceTokens", "timeline"];
+const PAGED: [&str; 9] = [
+    "attempts",
+    "history",
+    "items",
+    "orders",
+    "organizations",
+    "products",
+    "resources",
+    "serviceTokens",
+    "timeline",
+];
 
 /// An operation that may run as far as its text and its size are concerned.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ pub mod order;
 pub mod parts;
 pub mod people;
 mod reader;
-mod resource;
+pub mod resource;
 mod save;
 pub mod scope;
 pub mod service_token;

@@ -274,6 +274,11 @@ pub async fn notes(from: &impl Reads, orders: &[OrderId]) -> Result<HashMap<Orde
     .await
 }
 
+/// Begins a statement that reads resources `r`, with [`read_resource`].
+pub(super) const RESOURCE: &str = "SELECT r.id, r.product_id, r.provider_id, r.customer_id, r.name, r.state, r.previous_state, \
+    r.backend_id, (SELECT i.order_id FROM order_items i WHERE i.resource_id = r.id AND i.holds), \
+    r.created_at, r.updated_at FROM resources r WHERE ";
+
 /// Resources by id.
 ///
 /// # Errors
@@ -283,18 +288,13 @@ pub async fn resources(from: &impl Reads, ids: &[ResourceId]) -> Result<HashMap<
         return Ok(HashMap::new());
     }
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let mut sql = Sql::new(
-        from.db(),
-        "SELECT r.id, r.product_id, r.provider_id, r.customer_id, r.name, r.state, r.previous_state, \
-         r.backend_id, (SELECT i.order_id FROM order_items i WHERE i.resource_id = r.id AND i.holds), \
-         r.created_at, r.updated_at FROM resources r WHERE ",
-    );
+    let mut sql = Sql::new(from.db(), RESOURCE);
     sql.among("r.id", &ids);
     let rows = sql.all(from.db(), read_resource).await?;
     Ok(rows.into_iter().map(|resource| (resource.id, resource)).collect())
 }
 
-fn read_resource(row: &mut Row<'_>) -> Result<Resource> {
+pub(super) fn read_resource(row: &mut Row<'_>) -> Result<Resource> {
     Ok(Resource {
         id: row.id()?,
         product: row.id()?,

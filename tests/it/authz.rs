@@ -131,6 +131,7 @@ fn queries(order: &str) -> Vec<(&'static str, &'static str, Value)> {
         ("orders", "{ orders { nodes { id } } }", json!({})),
         ("organizations", "{ organizations { nodes { id } } }", json!({})),
         ("products", "{ products { nodes { id } } }", json!({})),
+        ("resources", "{ resources { nodes { id } } }", json!({})),
         ("serviceTokens", "{ serviceTokens { nodes { id } } }", json!({})),
         ("settings", "{ settings { serverVersion } }", json!({})),
         ("viewer", "{ viewer { user { id } } }", json!({})),

@@ -83,3 +83,70 @@ async fn the_database_itself_refuses_a_second_line_that_holds_a_resource() {
     assert!(matches!(broken, Some(sea_orm::SqlErr::UniqueConstraintViolation(_))), "{broken:?}");
     db.close().await.expect("closed");
 }
+
+/// The ids of the resources that somebody sees.
+async fn seen(client: &Client, conditions: Value) -> Vec<Value> {
+    let query = "query($where: ResourceWhereInput) { resources(where: $where, first: 100) { nodes { id } } }";
+    let found = client.data(query, json!({ "where": conditions })).await;
+    let nodes = found["resources"]["nodes"].as_array().expect("nodes").clone();
+    nodes.into_iter().map(|node| node["id"].clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_tells_its_history_to_those_who_see_an_order_about_it_and_is_not_there_for_others() {
+    let app = App::start().await;
+    let input = terminate(&app).await;
+    let resource = input["lines"][0]["resource"].clone();
+    let later = app.place_input(&app.approver(), input).await;
+    let foreign = json!({
+        "customer": { "id": app.company.other_customer.to_string() },
+        "lines": [{ "product": app.company.rival_server.id.to_string() }],
+    });
+    app.place_input(&app.stranger(), foreign).await;
+    let node = "query($id: ID!) { node(id: $id) { id ... on Resource { state history { nodes { order { id type \
+        attempts { nodes { outcome } } } } } } } }";
+    for (role, client) in app.roles().into_iter().filter(|(role, _)| *role != "anonymous") {
+        let orders: &[&str] = match role {
+            "stranger" | "rival" | "agent" => &[],
+            "csr" => &["TERMINATE"],
+            // Who made the first alone sees the first alone.
+            "consumer" => &["CREATE"],
+            _ => &["CREATE", "TERMINATE"],
+        };
+        let found = client.data(node, json!({ "id": resource })).await["node"].clone();
+        let listed = seen(&client, json!(null)).await.contains(&resource);
+        assert_eq!((listed, found.is_null()), (!orders.is_empty(), orders.is_empty()), "{role} {found}");
+        let told = found["history"]["nodes"].as_array().cloned().unwrap_or_default();
+        let told: Vec<Value> = told.into_iter().map(|piece| piece["order"].clone()).collect();
+        let types: Vec<_> = told.iter().filter_map(|order| order["type"].as_str()).collect();
+        assert_eq!(types, orders, "{role}");
+        if role == "provider" {
+            assert_eq!(told[0]["attempts"]["nodes"], json!([{ "outcome": "SUCCEEDED" }]));
+            assert_eq!((&told[1]["id"], &found["state"]), (&json!(later), &json!("OK")));
+        }
+    }
+    for (conditions, there) in [
+        (json!({ "state": { "in": ["OK"] } }), true),
+        (json!({ "state": { "in": ["ERRED"] } }), false),
+        (json!({ "state": { "in": [] } }), false),
+        (json!({ "product": { "in": [app.company.server.id.to_string()] } }), true),
+        (json!({ "product": { "in": [] } }), false),
+        (json!({ "customer": { "in": [app.company.other_customer.to_string()] } }), false),
+    ] {
+        assert_eq!(seen(&app.staff(), conditions.clone()).await.contains(&resource), there, "{conditions}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_histories_of_a_page_cost_no_statement_for_each_resource() {
+    let app = App::start().await;
+    let query =
+        "{ resources(first: 100) { nodes { id state history(first: 5) { nodes { order { id } } } } } }";
+    app.stand(&[Wanted::new(&app.company.server, "fulfilled")]).await;
+    app.staff().data(query, json!({})).await;
+    let (one, _) = app.statements_of(app.staff().data(query, json!({}))).await;
+    app.stand(&vec![Wanted::new(&app.company.server, "fulfilled"); 30]).await;
+    let (many, found) = app.statements_of(app.staff().data(query, json!({}))).await;
+    assert_eq!(found["resources"]["nodes"].as_array().map(Vec::len), Some(31));
+    assert_eq!(one, many);
+}

@@ -131,7 +131,7 @@ impl Cx<'_> {
             }
             self.permit(working, Operation::KeepCredit)?;
         }
-        retry::allow(working, row, &input, self.rights)?;
+        retry::allow(working, row, &input, (self.rights, facts))?;
         // A free move does what the named action into the status does.
         let effects = demand.map_or(&row.effects, |demand| &demand.effects);
         advance(working, facts, effects, &to, &input, self.user())

@@ -140,7 +140,7 @@ impl Reporter<'_> {
             if !overrides {
                 return Err(Refusal::GuardFailed(block));
             }
-            retry::override_limits("retry", reason, self.0.rights)?;
+            retry::override_limits(working, ("retry", reason), (self.0.rights, self.0.setting.facts))?;
         }
         let given: Vec<LineInputs> =
             inputs.map(|sealed| LineInputs { item, sealed: sealed.clone() }).into_iter().collect();

@@ -1,6 +1,9 @@
 //! How often, and after which failures, work on a line begins again: limits that a row of the workflow names.
 
-use super::{Item, ItemStatus, Transition, decide::needed_reason, decision::Working};
+use super::{
+    Facts, Item, ItemStatus, Order, Transition, action::open_actions, decide::needed_reason,
+    decision::Working, guard::Subject,
+};
 use crate::{
     actor::Rights,
     id::ItemId,
@@ -36,7 +39,7 @@ pub(super) fn allow(
     working: &Working<'_>,
     row: &workflow::Transition,
     input: &Transition,
-    rights: Rights<'_>,
+    (rights, facts): (Rights<'_>, &Facts),
 ) -> Result<(), Refusal> {
     let begins = row.effects.contains(&Effect::OpenAttempt);
     if !input.inputs.is_empty() && !begins {
@@ -49,17 +52,20 @@ pub(super) fn allow(
     match barred {
         None => Ok(()),
         Some(block) if !input.overrides => Err(Refusal::GuardFailed(block)),
-        Some(_) => override_limits(&input.action, input.reason.as_deref(), rights),
+        Some(_) => override_limits(working, (&input.action, input.reason.as_deref()), (rights, facts)),
     }
 }
 
 /// Whether somebody may go beyond the limits, and says why.
-pub(super) fn override_limits(action: &str, reason: Option<&str>, rights: Rights<'_>) -> Result<(), Refusal> {
-    if rights.only.is_some() || !covers(Operation::OverrideRetry.allowed(), rights.standing) {
-        return Err(Refusal::NotPermitted {
-            action: Operation::OverrideRetry.name().to_owned(),
-            allowed: Vec::new(),
-        });
+pub(super) fn override_limits(
+    working: &Working<'_>,
+    (action, reason): (&str, Option<&str>),
+    (rights, facts): (Rights<'_>, &Facts),
+) -> Result<(), Refusal> {
+    if rights.only.is_none() && covers(Operation::OverrideRetry.allowed(), rights.standing) {
+        return needed_reason(action, reason).map(|_| ());
     }
-    needed_reason(action, reason).map(|_| ())
+    let Order { head, items, .. } = &working.order;
+    let allowed = open_actions(working.workflow, Subject { head, items, facts }, rights);
+    Err(Refusal::NotPermitted { action: Operation::OverrideRetry.name().to_owned(), allowed })
 }

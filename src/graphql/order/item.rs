@@ -1,7 +1,5 @@
 //! The lines of an order, what they provide, and the attempts at it.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Enum, ID, Json, Object, SimpleObject, Value, resolver_utils::enum_value};
 use domain::{
     id::ProductId,
@@ -10,7 +8,7 @@ use domain::{
     role::RoleSet,
 };
 
-use super::{Order, batch::Lines, money::Money, store};
+use super::{Order, batch::Lines, money::Money, resource::Resource, store};
 use crate::{
     error::Error,
     graphql::{
@@ -50,41 +48,6 @@ pub enum PaymentStatus {
     Partial,
     /// All is paid.
     Paid,
-}
-
-/// The state of a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "order::ResourceState")]
-pub enum ResourceState {
-    /// Coming into being.
-    Creating,
-    /// In use.
-    Ok,
-    /// Changing.
-    Updating,
-    /// Coming to its end.
-    Terminating,
-    /// The last attempt on it failed.
-    Erred,
-    /// Gone.
-    Terminated,
-}
-
-/// What a line provides: a server, an account, an allocation.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct Resource {
-    /// Its id.
-    id: ID,
-    /// Its name.
-    name: String,
-    /// Its state.
-    state: ResourceState,
-    /// Its id at the provider's backend.
-    backend_id: Option<String>,
-    /// When it came to be.
-    created_at: DateTime,
-    /// When it last changed.
-    updated_at: DateTime,
 }
 
 /// One line of an order. Name, SKU, configuration and price are as they were when it was placed.
@@ -211,17 +174,11 @@ impl OrderItem {
         let found = async {
             let Some(id) = self.item(ctx).await?.resource else { return Ok(None) };
             let lines = self.order.batch.lines(store(ctx), || true).await?;
-            Ok::<_, Failure>(lines.resources(store(ctx)).await?.get(store(ctx), id).await?)
+            let found = lines.resources(store(ctx)).await?.get(store(ctx), id).await?;
+            let Some(found) = found else { return Ok::<_, Failure>(None) };
+            Ok(Some(Resource::new(found, lines.histories(store(ctx)).await?)))
         };
-        let resource = |resource: Arc<order::Resource>| Resource {
-            id: resource.id.to_string().into(),
-            name: resource.name.clone(),
-            state: resource.state.into(),
-            backend_id: resource.backend_id.clone(),
-            created_at: DateTime(resource.created_at),
-            updated_at: DateTime(resource.updated_at),
-        };
-        found.await.map(|found| found.map(resource)).transpose()
+        found.await.transpose()
     }
 }
 

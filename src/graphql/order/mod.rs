@@ -16,6 +16,7 @@ mod money;
 mod particulars;
 mod place;
 mod refused;
+mod resource;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -42,6 +43,7 @@ pub use list::OrderQuery;
 pub use live::{Opened, Opening, OrderSubscription, ResumeAfter, Stage};
 pub use place::{ClientIp, PlaceMutation};
 pub use refused::{NotFound, OrderError, Validation};
+pub use resource::{Resource, ResourceQuery};
 
 use self::{
     available::AvailableAction,

@@ -77,7 +77,7 @@ fn thing(coordinate: &str, name: &str) -> Option<&'static [&'static str]> {
             "resource" => &["resource"],
             "user" => &["account"],
             "serviceToken" => &["serviceToken"],
-            "id" | "ids" => &["order", "customer", "provider", "product", "csr", "serviceToken"],
+            "id" | "ids" => &["order", "customer", "provider", "product", "csr", "serviceToken", "resource"],
             _ => return None,
         },
     })
