@@ -68,6 +68,10 @@ impl Mutation {
     pub fn on(&self, order: &str) -> Value {
         let mut input = self.input.clone();
         input["order"] = order.into();
+        if self.field.starts_with("orderItem") {
+            // A line that no order has.
+            input["item"] = "item_01k00000000000000000000000".into();
+        }
         json!({ "input": input })
     }
 }
