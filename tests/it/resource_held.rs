@@ -108,7 +108,6 @@ async fn a_resource_tells_its_history_to_those_who_see_an_order_about_it_and_is_
     for (role, client) in app.roles().into_iter().filter(|(role, _)| *role != "anonymous") {
         let orders: &[&str] = match role {
             "stranger" | "rival" | "agent" => &[],
-            "csr" => &["TERMINATE"],
             // Who made the first alone sees the first alone.
             "consumer" => &["CREATE"],
             _ => &["CREATE", "TERMINATE"],
@@ -142,11 +141,18 @@ async fn the_histories_of_a_page_cost_no_statement_for_each_resource() {
     let app = App::start().await;
     let query =
         "{ resources(first: 100) { nodes { id state history(first: 5) { nodes { order { id } } } } } }";
+    // The feed reads the log beside it now and then: the least of a few is what the query costs.
+    let cost = async |resources: usize| {
+        let mut least = u64::MAX;
+        for _ in 0..5 {
+            let (statements, found) = app.statements_of(app.staff().data(query, json!({}))).await;
+            assert_eq!(found["resources"]["nodes"].as_array().map(Vec::len), Some(resources));
+            least = least.min(statements);
+        }
+        least
+    };
     app.stand(&[Wanted::new(&app.company.server, "fulfilled")]).await;
-    app.staff().data(query, json!({})).await;
-    let (one, _) = app.statements_of(app.staff().data(query, json!({}))).await;
+    let one = cost(1).await;
     app.stand(&vec![Wanted::new(&app.company.server, "fulfilled"); 30]).await;
-    let (many, found) = app.statements_of(app.staff().data(query, json!({}))).await;
-    assert_eq!(found["resources"]["nodes"].as_array().map(Vec::len), Some(31));
-    assert_eq!(one, many);
+    assert_eq!(one, cost(31).await);
 }
