@@ -107,9 +107,9 @@ async fn a_resource_tells_its_history_to_those_who_see_an_order_about_it_and_is_
         attempts { nodes { outcome } } } } } } } }";
     for (role, client) in app.roles().into_iter().filter(|(role, _)| *role != "anonymous") {
         let orders: &[&str] = match role {
-            "stranger" | "rival" | "agent" => &[],
-            // Who made the first alone sees the first alone.
-            "consumer" => &["CREATE"],
+            "stranger" | "rival" => &[],
+            // Who made the first, or delivers it, sees the first alone.
+            "consumer" | "agent" => &["CREATE"],
             _ => &["CREATE", "TERMINATE"],
         };
         let found = client.data(node, json!({ "id": resource })).await["node"].clone();
