@@ -202,6 +202,7 @@ pub struct ResourceQuery;
 #[Object]
 impl ResourceQuery {
     /// Resources, oldest first: those with an order that this viewer may see.
+    #[expect(clippy::too_many_arguments, reason = "one argument of the field each")]
     #[graphql(complexity = "cost(first.or(last), child_complexity)")]
     async fn resources(
         &self,
