@@ -2,11 +2,12 @@
 
 use aes_gcm_siv::{
     Aes256GcmSiv, KeyInit, Nonce,
-    aead::{Aead, generic_array::GenericArray},
+    aead::{Aead, Payload, generic_array::GenericArray},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use uuid::Uuid;
 
 use crate::bus::Cursors;
 
@@ -30,6 +31,34 @@ pub struct Keys {
     reset: [u8; 32],
     service: [u8; 32],
     ticket: [u8; 32],
+    rest: RestKey,
+    earlier: Vec<RestKey>,
+}
+
+/// A key for what lies in the database.
+#[derive(Clone)]
+struct RestKey {
+    /// Tells which key a text was sealed with, and nothing of the key.
+    id: String,
+    key: [u8; 32],
+}
+
+impl RestKey {
+    fn derive(secret: &[u8]) -> RestKey {
+        let name = tag(secret, b"ordo rest key id v1");
+        let id = name[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        RestKey { id, key: tag(secret, b"ordo rest v1") }
+    }
+
+    fn cipher(&self) -> Aes256GcmSiv {
+        Aes256GcmSiv::new(GenericArray::from_slice(&self.key))
+    }
+}
+
+/// The part of a row's id that is random: no two rows share a nonce, and this cipher forgives it if they did.
+fn nonce(row: Uuid) -> Nonce {
+    let bytes = row.as_bytes();
+    Nonce::from(std::array::from_fn(|i| bytes[i + 4]))
 }
 
 impl std::fmt::Debug for Keys {
@@ -51,7 +80,38 @@ impl Keys {
             reset: tag(secret, b"ordo reset v1"),
             service: tag(secret, b"ordo service v1"),
             ticket: tag(secret, b"ordo ticket v1"),
+            rest: RestKey::derive(secret),
+            earlier: Vec::new(),
         }
+    }
+
+    /// The same, opening what was stored under earlier secrets of the server too. Tokens and cursors of those
+    /// stay worthless.
+    pub fn remembering<'s>(mut self, secrets: impl IntoIterator<Item = &'s [u8]>) -> Keys {
+        self.earlier = secrets.into_iter().map(RestKey::derive).collect();
+        self
+    }
+
+    /// The id of the key that texts are stored under now.
+    pub fn rest_id(&self) -> &str {
+        &self.rest.id
+    }
+
+    /// What is said, so that this server alone can read it, in this row alone: the key's id, a full stop, and
+    /// the rest.
+    pub fn store(&self, row: Uuid, said: &[u8]) -> String {
+        let payload = Payload { msg: said, aad: row.as_bytes() };
+        // The cipher fails on nothing that fits into memory.
+        let hidden = self.rest.cipher().encrypt(&nonce(row), payload).unwrap_or_default();
+        format!("{}.{}", self.rest.id, URL_SAFE_NO_PAD.encode(hidden))
+    }
+
+    /// What was stored in this row; none if it was sealed in another, or under a secret that is not known here.
+    pub fn stored(&self, row: Uuid, text: &str) -> Option<Vec<u8>> {
+        let (id, hidden) = text.split_once('.')?;
+        let key = std::iter::once(&self.rest).chain(&self.earlier).find(|key| key.id == id)?;
+        let hidden = URL_SAFE_NO_PAD.decode(hidden).ok()?;
+        key.cipher().decrypt(&nonce(row), Payload { msg: &hidden, aad: row.as_bytes() }).ok()
     }
 
     /// What is stored of an input instead of the input.
@@ -153,5 +213,22 @@ mod tests {
         {
             assert_eq!(keys.open::<20>(Purpose::Refresh, other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn what_is_stored_opens_in_its_row_alone_and_under_an_earlier_secret_where_that_is_known() {
+        let (row, other) = (Uuid::from_u128(7 << 64 | 9), Uuid::from_u128(7 << 64 | 10));
+        let old = Keys::derive(SECRET);
+        let text = old.store(row, b"{}");
+        assert!(text.starts_with(&format!("{}.", old.rest_id())), "{text}");
+        assert_eq!(old.stored(row, &text).as_deref(), Some(&b"{}"[..]));
+        assert_eq!(old.stored(other, &text), None);
+        assert_eq!(old.stored(row, &text.replacen('.', "", 1)), None);
+        let new = Keys::derive(b"another secret, just as long as it is");
+        assert_ne!(new.rest_id(), old.rest_id());
+        assert_eq!(new.stored(row, &text), None);
+        let new = new.remembering([SECRET]);
+        assert_eq!(new.stored(row, &text).as_deref(), Some(&b"{}"[..]));
+        assert!(new.store(row, b"{}").starts_with(new.rest_id()));
     }
 }

@@ -88,6 +88,8 @@ typed_ids! {
     ResourceId = "resource";
     /// One run at provisioning an item.
     AttemptId = "attempt";
+    /// Provisioning inputs, sealed.
+    InputsId = "inputs";
     /// An entry of the timeline.
     EventId = "event";
     /// An invoice.

@@ -97,6 +97,12 @@ pub enum Operation {
     Refund,
     /// Cancel an order and keep what was paid for it, as a credit.
     KeepCredit,
+    /// Tell how the work on a line ended, or begin it again, where no row of the workflow does.
+    ReportLine,
+    /// Hand workers what they need for a line.
+    SupplyInputs,
+    /// Begin work again that the workflow would not.
+    OverrideRetry,
     /// Write a note that staff alone read.
     NoteToStaff,
     /// Write a note that the provider reads too.
@@ -119,13 +125,16 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 15] = [
+    pub const ALL: [Operation; 18] = [
         Operation::AssignCsr,
         Operation::AssignAgent,
         Operation::RecordPayment,
         Operation::RecordCash,
         Operation::Refund,
         Operation::KeepCredit,
+        Operation::ReportLine,
+        Operation::SupplyInputs,
+        Operation::OverrideRetry,
         Operation::NoteToStaff,
         Operation::NoteToProvider,
         Operation::NoteToPublic,
@@ -146,6 +155,9 @@ impl Operation {
             Operation::RecordCash => "record_cash",
             Operation::Refund => "refund",
             Operation::KeepCredit => "keep_credit",
+            Operation::ReportLine => "report_line",
+            Operation::SupplyInputs => "supply_inputs",
+            Operation::OverrideRetry => "override_retry",
             Operation::NoteToStaff => "note_to_staff",
             Operation::NoteToProvider => "note_to_provider",
             Operation::NoteToPublic => "note_to_public",
@@ -161,7 +173,8 @@ impl Operation {
     /// Who may.
     pub const fn allowed(self) -> RoleSet {
         match self {
-            Operation::AssignCsr | Operation::Refund => BACK_OFFICE,
+            Operation::AssignCsr | Operation::Refund | Operation::OverrideRetry => BACK_OFFICE,
+            Operation::ReportLine | Operation::SupplyInputs => BACK_OFFICE.union(PROVIDING),
             Operation::AssignAgent | Operation::RecordPayment | Operation::KeepCredit => {
                 DESK.union(BACK_OFFICE)
             }

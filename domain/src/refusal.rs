@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::{
-    id::OrganizationId,
+    id::{OrderId, OrganizationId},
     job::JobState,
     role::Role,
     workflow::{Fault, Guard},
@@ -72,6 +72,14 @@ pub enum Refusal {
     DuplicateReference {
         /// The reference.
         reference: String,
+    },
+    /// Another order that is not finished works on the resource.
+    #[error("another order that is not finished works on this resource: wait for it, or cancel it")]
+    ResourceBusy {
+        /// Where in the input the resource is named.
+        path: Vec<String>,
+        /// That order; not for everybody to see.
+        order: Option<OrderId>,
     },
     /// Another worker holds the attempt.
     #[error(
@@ -145,6 +153,10 @@ pub enum Block {
     WorkUnderWay,
     /// Removing the order would lose track of money that came in.
     HoldsPayments,
+    /// What a line failed of is not tried again as it is.
+    NotRetryable,
+    /// A line was tried as often as the workflow allows.
+    AttemptsSpent,
 }
 
 impl Block {
@@ -158,6 +170,8 @@ impl Block {
             Block::NotEditable => "not_editable",
             Block::WorkUnderWay => "work_under_way",
             Block::HoldsPayments => "holds_payments",
+            Block::NotRetryable => "not_retryable",
+            Block::AttemptsSpent => "attempts_spent",
         }
     }
 
@@ -175,6 +189,13 @@ impl Block {
                 "somebody is at work on the order: let the attempt end, or cancel the order first"
             }
             Block::HoldsPayments => "the order holds payments: refund them first",
+            Block::NotRetryable => {
+                "what the last attempt failed of fails again: put it right; staff may say override: true, with a \
+                 reason"
+            }
+            Block::AttemptsSpent => {
+                "the line was tried as often as the workflow allows; staff may say override: true, with a reason"
+            }
         }
     }
 }
@@ -197,6 +218,7 @@ impl Refusal {
             Refusal::Validation { .. } => "VALIDATION",
             Refusal::MixedOrder { .. } => "MIXED_ORDER",
             Refusal::DuplicateReference { .. } => "DUPLICATE_REFERENCE",
+            Refusal::ResourceBusy { .. } => "RESOURCE_BUSY",
             Refusal::AttemptClaimed { .. } => "ATTEMPT_CLAIMED",
             Refusal::LeaseLost => "LEASE_LOST",
             Refusal::InvalidDefinition { .. } => "INVALID_DEFINITION",

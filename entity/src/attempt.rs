@@ -31,6 +31,8 @@ pub struct Model {
     pub lease_until: Option<DateTimeUtc>,
     /// Grows with each claim on an attempt at the item.
     pub fence: i64,
+    /// `SEALED`, `READ` or `DESTROYED`; none when it was begun without inputs.
+    pub inputs: Option<String>,
 }
 
 /// None: the store joins by itself.

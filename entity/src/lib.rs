@@ -16,6 +16,7 @@ pub mod order_item;
 pub mod organization;
 pub mod payment;
 pub mod product;
+pub mod provisioning_input;
 pub mod refund;
 pub mod resource;
 pub mod schedule;

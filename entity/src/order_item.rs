@@ -32,6 +32,12 @@ pub struct Model {
     pub status: String,
     /// What the line creates, changes or ends; none in a `SALE`.
     pub resource_id: Option<Uuid>,
+    /// Whether work on the resource is under way or still to come; unique by resource among those that do.
+    pub holds: bool,
+    /// How many attempts at it there were.
+    pub attempts: i32,
+    /// What the last attempt failed of; only while the line is `FAILED`.
+    pub failed_of: Option<String>,
 }
 
 /// None: the store joins by itself.

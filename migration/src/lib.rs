@@ -13,6 +13,7 @@ mod m20261121_000008_leases;
 mod m20261121_000009_feed;
 mod m20261121_000010_jobs;
 mod m20261121_000011_workflows;
+mod m20261121_000012_items;
 mod m20261121_000013_timers;
 mod m20261121_000014_invitations;
 mod m20261121_000015_purge;
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000016_edits::Migration),
             Box::new(m20261121_000013_timers::Migration),
             Box::new(m20261121_000014_invitations::Migration),
+            Box::new(m20261121_000012_items::Migration),
         ]
     }
 }

@@ -5,6 +5,7 @@
 mod backup;
 mod bell;
 mod door;
+mod keys;
 mod timers;
 mod token;
 #[cfg(unix)]
@@ -25,7 +26,7 @@ use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use domain::role::Role;
 use ordo::{
     app::{App, Machine},
-    config::{self, Config, Demo, SETTINGS, Setting, Sources},
+    config::{self, Config, Demo, SETTINGS, Secret, Setting, Sources},
     error::Error,
     graphql,
     http::{self, StartPage, auth::Auth},
@@ -124,6 +125,9 @@ enum Command {
     Worker(worker::Options),
     /// List what time does next to orders: when, which order, what
     Timers(timers::Options),
+    /// Look after the keys that seal what is stored
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Look after workflows
     #[command(subcommand)]
     Workflow(workflow::Command),
@@ -161,6 +165,7 @@ async fn carry_out(config: &Config, command: Command) -> Result<ExitCode> {
         Command::PasswordReset { who } => token::print_reset(config, &who).await?,
         Command::Demo => demo(config).await?,
         Command::Timers(options) => timers::list(config, &options).await?,
+        Command::Keys(command) => keys::run(config, command).await?,
         Command::Backup { file } => backup::run(config, &file).await?,
         #[cfg(unix)]
         Command::Worker(options) => worker::run(options).await?,
@@ -186,8 +191,8 @@ async fn migrate(config: &Config) -> Result<()> {
 }
 
 async fn demo(config: &Config) -> Result<()> {
-    let secret = config.secret()?;
-    let app = start(open(config).await?, secret.bytes()).await?;
+    config.secret()?;
+    let app = start(open(config).await?, config).await?;
     if !usecase::demo::is_empty(&app).await.map_err(plain)? {
         bail!("the database is not empty; `ordo demo` wants a new one (--database-url)");
     }
@@ -211,7 +216,7 @@ async fn serve(config: &Config) -> Result<()> {
     if demo {
         load_demo_apart(config).await?;
     }
-    let app = start(open(config).await?, secret.bytes()).await?;
+    let app = start(open(config).await?, config).await?;
     let app = bell::hung(app, wire).await?;
     let mut start = StartPage { tls: settings.tls.is_some(), ..StartPage::default() };
     if demo {
@@ -297,9 +302,11 @@ async fn open_existing(config: &Config) -> Result<Store> {
     open(config).await
 }
 
-async fn start(store: Store, secret: &[u8]) -> Result<App> {
-    let app = App::start(store, secret, Arc::new(Machine)).await;
-    app.map_err(plain).context("the database could not be brought up")
+async fn start(store: Store, config: &Config) -> Result<App> {
+    let app = App::start(store, config.secret()?.bytes(), Arc::new(Machine)).await;
+    let app = app.map_err(plain).context("the database could not be brought up")?;
+    let keys = app.keys.clone().remembering(config.previous_secrets.iter().map(Secret::bytes));
+    Ok(App { keys, ..app })
 }
 
 /// An error as the person at the console may see it: with its inside, on one line.

@@ -70,6 +70,8 @@ pub struct Config {
     pub nats_url: Option<String>,
     /// The configured secret.
     pub jwt_secret: Option<Secret>,
+    /// Earlier secrets, which open what is stored under them.
+    pub previous_secrets: Vec<Secret>,
     /// The configured public key, as PEM text.
     pub jwt_public_key: Option<String>,
     /// Who issues tokens.
@@ -156,6 +158,7 @@ impl Config {
             database_connections: values.number("database_connections", 1, 500)?,
             nats_url: values.optional("nats_url")?,
             jwt_secret: secret(&values)?,
+            previous_secrets: previous(&values)?,
             jwt_public_key: values.file("jwt_public_key_file")?,
             jwt_issuer: values.checked("jwt_issuer", |text| Ok(text.to_owned()))?,
             jwt_audience: values.checked("jwt_audience", |text| Ok(text.to_owned()))?,
@@ -242,6 +245,18 @@ fn secret(values: &Values) -> Result<Option<Secret>> {
         return Err(values.fault("jwt_secret", what));
     }
     Ok(Some(Secret::new(text)))
+}
+
+/// Earlier secrets, with commas between them. They were secrets: none is shorter than one may be.
+fn previous(values: &Values) -> Result<Vec<Secret>> {
+    let text = values.optional("previous_secrets")?.unwrap_or_default();
+    let each: Vec<&str> = text.split(',').map(str::trim).filter(|secret| !secret.is_empty()).collect();
+    if each.iter().any(|secret| secret.len() < SECRET_BYTES) {
+        let what =
+            format_args!("must name secrets of {SECRET_BYTES} bytes or more, with commas between them");
+        return Err(values.fault("previous_secrets", what));
+    }
+    Ok(each.into_iter().map(|secret| Secret::new(secret.to_owned())).collect())
 }
 
 /// The certificate and its key: both or neither.

@@ -71,7 +71,7 @@ const fn setting(
 }
 
 /// Every setting, in the order in which people think of them.
-pub const SETTINGS: [Setting; 30] = [
+pub const SETTINGS: [Setting; 31] = [
     setting("listen", "ORDO_LISTEN", "ADDRESS", "The address to listen on").defaults_to("127.0.0.1:8000"),
     setting("database_url", "DATABASE_URL", "URL", "The database, sqlite: or postgres:")
         .defaults_to(super::DATABASE),
@@ -85,6 +85,13 @@ pub const SETTINGS: [Setting; 30] = [
         "Instances on one PostgreSQL wake each other by NATS, not by NOTIFY: nats: or tls:",
     ),
     setting("jwt_secret", "ORDO_JWT_SECRET", "TEXT", "Signs tokens and seals cursors").secret(),
+    setting(
+        "previous_secrets",
+        "ORDO_PREVIOUS_SECRETS",
+        "TEXT,…",
+        "Earlier jwt_secrets: they open what is stored under them",
+    )
+    .secret(),
     setting(
         "jwt_public_key_file",
         "ORDO_JWT_PUBLIC_KEY_FILE",

@@ -277,6 +277,7 @@ impl JobError {
                 | Refusal::DuplicateReference { .. }
                 | Refusal::AttemptClaimed { .. }
                 | Refusal::LeaseLost
+                | Refusal::ResourceBusy { .. }
                 | Refusal::InvalidDefinition { .. }
                 | Refusal::WorkflowConflict { .. }
                 | Refusal::LastOwner { .. }

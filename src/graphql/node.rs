@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use async_graphql::{Context, ID, Interface, Object};
-use domain::id::{JobId, OrderId, OrganizationId, ProductId, ServiceTokenId, TypedId, UserId};
+use domain::id::{JobId, OrderId, OrganizationId, ProductId, ResourceId, ServiceTokenId, TypedId, UserId};
 
 use super::{
     account::ServiceToken,
     failure::Result,
     job::Job,
-    order::Order,
+    order::{Order, Resource},
     paging::cost,
     people::{self as people_, Organization, User},
     product::{self, Product},
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::App,
     error::Error,
-    store::{catalogue, job, order, people},
+    store::{catalogue, job, order, people, resource},
 };
 
 /// An object with an id of its own.
@@ -29,6 +29,8 @@ pub enum Node {
     Order(Order),
     /// A product.
     Product(Product),
+    /// What a line provides.
+    Resource(Resource),
     /// An organisation.
     Organization(Organization),
     /// A person with an account.
@@ -76,6 +78,7 @@ impl NodeQuery {
 enum Wanted {
     Order(OrderId),
     Product(ProductId),
+    Resource(ResourceId),
     Organization(OrganizationId),
     User(UserId),
     ServiceToken(ServiceTokenId),
@@ -88,11 +91,15 @@ fn read(id: &ID) -> std::result::Result<Wanted, Error> {
     match prefix {
         OrderId::PREFIX => id.parse().map(Wanted::Order).map_err(error),
         ProductId::PREFIX => id.parse().map(Wanted::Product).map_err(error),
+        ResourceId::PREFIX => id.parse().map(Wanted::Resource).map_err(error),
         OrganizationId::PREFIX => id.parse().map(Wanted::Organization).map_err(error),
         UserId::PREFIX => id.parse().map(Wanted::User).map_err(error),
         ServiceTokenId::PREFIX => id.parse().map(Wanted::ServiceToken).map_err(error),
         JobId::PREFIX => id.parse().map(Wanted::Job).map_err(error),
-        _ => Err(Error::bad_input("id", "an id begins with order_, product_, org_, user_, token_ or job_")),
+        _ => Err(Error::bad_input(
+            "id",
+            "an id begins with order_, product_, resource_, org_, user_, token_ or job_",
+        )),
     }
 }
 
@@ -115,6 +122,11 @@ async fn find(ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
     let ids: Vec<_> =
         wanted.iter().filter_map(|w| if let Wanted::Product(id) = w { Some(*id) } else { None }).collect();
     let products = catalogue::products(store, &ids).await?;
+    let ids: Vec<_> =
+        wanted.iter().filter_map(|w| if let Wanted::Resource(id) = w { Some(*id) } else { None }).collect();
+    let resources: HashMap<ResourceId, Resource> = Resource::all(resource::by_ids(store, actor, &ids).await?)
+        .map(|found| (found.key(), found))
+        .collect();
     let ids: Vec<_> = wanted
         .iter()
         .filter_map(|w| if let Wanted::Organization(id) = w { Some(*id) } else { None })
@@ -142,6 +154,7 @@ async fn find(ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
                 let found = products.get(&id).filter(|found| product::visible(actor, found));
                 found.cloned().map(|found| Product::from(found).into())
             }
+            Wanted::Resource(id) => resources.get(&id).cloned().map(Node::from),
             Wanted::Organization(id) => {
                 let found = organizations.get(&id).filter(|found| people_::visible(actor, found));
                 found.cloned().map(|found| Organization::from(found).into())

@@ -112,6 +112,7 @@ impl WorkflowError {
                 | Refusal::DuplicateReference { .. }
                 | Refusal::AttemptClaimed { .. }
                 | Refusal::LeaseLost
+                | Refusal::ResourceBusy { .. }
                 | Refusal::LastOwner { .. }
                 | Refusal::LastAdmin
                 | Refusal::JobEnded { .. },

@@ -30,7 +30,7 @@ const LONGEST: usize = 16 << 10;
 /// What a document weighs besides its text; keeps the cache at 512 entries or so.
 const OVERHEAD: u32 = 4 << 10;
 /// The fields that are pages: one that does not say its size costs as much as a page of the default size.
-const PAGED: [&str; 12] = [
+const PAGED: [&str; 13] = [
     "attempts",
     "history",
     "invitations",
@@ -39,6 +39,7 @@ const PAGED: [&str; 12] = [
     "orders",
     "organizations",
     "products",
+    "resources",
     "rightsChanges",
     "serviceTokens",
     "timeline",

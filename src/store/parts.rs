@@ -11,8 +11,8 @@ use domain::{
     id::{ItemId, OrderId, ProductId, ResourceId},
     money::UnitPrice,
     order::{
-        Attempt, Claim, ErrorCategory, Failure, Invoice, InvoiceState, Item, ItemStatus, Note, Outcome,
-        Payment, PaymentMethod, Refund, Resource, ResourceState,
+        Attempt, Claim, ErrorCategory, Failure, InputsState, Invoice, InvoiceState, Item, ItemStatus, Note,
+        Outcome, Payment, PaymentMethod, Refund, Resource, ResourceState,
     },
 };
 use uuid::Uuid;
@@ -66,6 +66,9 @@ fn read_item(row: &mut Row<'_>) -> Result<Item> {
         line_total: row.get()?,
         status: row.named(ItemStatus::parse)?,
         resource: row.maybe_id()?,
+        holds: row.get()?,
+        attempts: row.get()?,
+        failed_of: row.get::<Option<String>>()?.as_deref().and_then(ErrorCategory::parse),
     })
 }
 
@@ -75,7 +78,8 @@ fn read_item(row: &mut Row<'_>) -> Result<Item> {
 /// The database's.
 pub async fn items(from: &impl Reads, orders: &[OrderId]) -> Result<HashMap<OrderId, Vec<Item>>> {
     let select = "SELECT order_id, id, position, product_id, name, sku, configuration, quantity, \
-        unit_price, tax_rate, discount, tax, line_total, status, resource_id FROM order_items";
+        unit_price, tax_rate, discount, tax, line_total, status, resource_id, holds, attempts, failed_of \
+        FROM order_items";
     grouped(from, select, "order_id, position", orders, read_item).await
 }
 
@@ -156,7 +160,8 @@ pub async fn lines(from: &impl Reads, orders: &[OrderId]) -> Result<Lines> {
 /// The database's.
 pub async fn attempts(from: &impl Reads, orders: &[OrderId]) -> Result<HashMap<OrderId, Vec<Attempt>>> {
     let select = "SELECT order_id, id, item_id, number, stage, outcome, started_at, ended_at, \
-        error_category, error_message, error_traceback, holder_id, lease_until, fence FROM attempts";
+        error_category, error_message, error_traceback, holder_id, lease_until, fence, \
+        inputs FROM attempts";
     grouped(from, select, "order_id, id", orders, |row| {
         Ok(Attempt {
             id: row.id()?,
@@ -169,6 +174,7 @@ pub async fn attempts(from: &impl Reads, orders: &[OrderId]) -> Result<HashMap<O
             failure: read_failure(row)?,
             claim: read_claim(row)?,
             fence: row.get()?,
+            inputs: row.get::<Option<String>>()?.as_deref().and_then(InputsState::parse),
         })
     })
     .await
@@ -268,6 +274,11 @@ pub async fn notes(from: &impl Reads, orders: &[OrderId]) -> Result<HashMap<Orde
     .await
 }
 
+/// Begins a statement that reads resources `r`, with [`read_resource`].
+pub(super) const RESOURCE: &str = "SELECT r.id, r.product_id, r.provider_id, r.customer_id, r.name, r.state, r.previous_state, \
+    r.backend_id, (SELECT i.order_id FROM order_items i WHERE i.resource_id = r.id AND i.holds), \
+    r.created_at, r.updated_at FROM resources r WHERE ";
+
 /// Resources by id.
 ///
 /// # Errors
@@ -277,17 +288,13 @@ pub async fn resources(from: &impl Reads, ids: &[ResourceId]) -> Result<HashMap<
         return Ok(HashMap::new());
     }
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let mut sql = Sql::new(
-        from.db(),
-        "SELECT id, product_id, provider_id, customer_id, name, state, previous_state, backend_id, \
-         created_at, updated_at FROM resources WHERE ",
-    );
-    sql.among("id", &ids);
+    let mut sql = Sql::new(from.db(), RESOURCE);
+    sql.among("r.id", &ids);
     let rows = sql.all(from.db(), read_resource).await?;
     Ok(rows.into_iter().map(|resource| (resource.id, resource)).collect())
 }
 
-fn read_resource(row: &mut Row<'_>) -> Result<Resource> {
+pub(super) fn read_resource(row: &mut Row<'_>) -> Result<Resource> {
     Ok(Resource {
         id: row.id()?,
         product: row.id()?,
@@ -297,6 +304,7 @@ fn read_resource(row: &mut Row<'_>) -> Result<Resource> {
         state: row.named(ResourceState::parse)?,
         previous_state: row.get::<Option<String>>()?.as_deref().and_then(ResourceState::parse),
         backend_id: row.get()?,
+        held_by: row.maybe_id()?,
         created_at: row.get()?,
         updated_at: row.get()?,
     })

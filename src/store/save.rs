@@ -4,8 +4,8 @@
 use std::hash::Hash;
 
 use domain::{
-    id::OrderId,
-    order::{Attempt, Decision, Invoice, Item, Order, Resource},
+    id::{AttemptId, OrderId},
+    order::{Attempt, Decision, InputsState, Invoice, Item, Order, Resource, Sealed},
 };
 use entity as row;
 use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, IntoActiveModel, SqlErr, Value};
@@ -30,6 +30,7 @@ pub async fn save(tx: &Tx, decisions: &[Decision]) -> Result<()> {
     let mut invoices = Changes::default();
     let (mut payments, mut refunds, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let mut gone = Vec::new();
+    let (mut inputs, mut spent) = (Vec::new(), Vec::new());
     for decision in decisions {
         let (before, after, id) = (decision.before(), decision.after(), decision.after().head.id);
         let children = Children { before, after };
@@ -58,6 +59,8 @@ pub async fn save(tx: &Tx, decisions: &[Decision]) -> Result<()> {
         let (new, changed) = children.compare(|order| &order.attempts, |attempt| attempt.id);
         attempts.new.extend(new.map(|attempt| new_attempt(id, attempt)));
         attempts.changed.extend(changed.map(changed_attempt));
+        inputs.extend(decision.inputs().iter().map(|(attempt, sealed)| new_inputs(*attempt, sealed)));
+        spent.extend(children.spent_inputs());
         let (new, _) = children.compare(|order| &order.payments, |payment| payment.id);
         payments.extend(new.map(|payment| new_payment(after, payment)));
         let (new, _) = children.compare(|order| &order.refunds, |refund| refund.id);
@@ -75,10 +78,12 @@ pub async fn save(tx: &Tx, decisions: &[Decision]) -> Result<()> {
     }
     insert(tx, resources.new).await?;
     update_many(tx.db(), "resources", RESOURCE_COLUMNS, resources.changed).await?;
-    insert(tx, items.new).await?;
-    update_many(tx.db(), "order_items", ITEM_COLUMNS, items.changed).await?;
+    insert(tx, items.new).await.map_err(|error| held(error.into()))?;
+    update_many(tx.db(), "order_items", ITEM_COLUMNS, items.changed).await.map_err(held)?;
     insert(tx, attempts.new).await?;
     update_many(tx.db(), "attempts", ATTEMPT_COLUMNS, attempts.changed).await?;
+    insert(tx, inputs).await?;
+    tx.destroy_inputs(&spent).await?;
     insert(tx, invoices.new).await?;
     update_many(tx.db(), "invoices", INVOICE_COLUMNS, invoices.changed).await?;
     insert(tx, payments).await?;
@@ -123,6 +128,14 @@ impl<'a> Children<'a> {
             of(self.after).iter().filter(move |child| earlier(child).is_some_and(|before| before != *child));
         (new, changed)
     }
+
+    /// The attempts whose inputs were handed over, or are of no use any more.
+    fn spent_inputs(self) -> impl Iterator<Item = AttemptId> {
+        let sealed = |attempt: &&Attempt| attempt.inputs == Some(InputsState::Sealed);
+        let before = self.before.into_iter().flat_map(|order| &order.attempts).filter(sealed);
+        let still = move |id| self.after.attempts.iter().filter(sealed).any(|attempt| attempt.id == id);
+        before.map(|attempt| attempt.id).filter(move |id| !still(*id))
+    }
 }
 
 /// Inserts rows in batches that stay below SQLite's 32,766 and PostgreSQL's 65,535 parameters.
@@ -148,6 +161,20 @@ fn taken(error: DbErr, reference: Option<String>) -> Error {
         }
         (Some(SqlErr::UniqueConstraintViolation(text)), _) if text.contains("number") => Error::NumberTaken,
         _ => error.into(),
+    }
+}
+
+/// Tells a resource that another line holds from faults.
+fn held(error: Error) -> Error {
+    let Error::Internal(inside) = &error else { return error };
+    let constraint = inside.downcast_ref::<DbErr>().and_then(DbErr::sql_err);
+    match constraint {
+        Some(SqlErr::UniqueConstraintViolation(text))
+            if ["idx_order_items_held", "order_items.resource_id"].iter().any(|name| text.contains(name)) =>
+        {
+            Refusal::ResourceBusy { path: Vec::new(), order: None }.into()
+        }
+        _ => error,
     }
 }
 
@@ -271,6 +298,9 @@ fn new_item(order: OrderId, item: &Item) -> row::order_item::ActiveModel {
         line_total: item.line_total,
         status: item.status.name().to_owned(),
         resource_id: item.resource.map(|id| id.0),
+        holds: item.holds,
+        attempts: item.attempts,
+        failed_of: item.failed_of.map(|category| category.name().to_owned()),
     }
     .into_active_model()
 }
@@ -286,6 +316,9 @@ const ITEM_COLUMNS: &[&str] = &[
     "line_total",
     "status",
     "resource_id",
+    "holds",
+    "attempts",
+    "failed_of",
 ];
 
 fn changed_item(item: &Item) -> Vec<Value> {
@@ -300,6 +333,9 @@ fn changed_item(item: &Item) -> Vec<Value> {
         item.line_total.into(),
         item.status.name().into(),
         item.resource.map(|id| id.0).into(),
+        item.holds.into(),
+        item.attempts.into(),
+        item.failed_of.map(|category| category.name()).into(),
     ]
 }
 
@@ -348,8 +384,14 @@ fn new_attempt(order: OrderId, attempt: &Attempt) -> row::attempt::ActiveModel {
         holder_id: attempt.claim.map(|claim| claim.holder.0),
         lease_until: attempt.claim.map(|claim| claim.until),
         fence: attempt.fence,
+        inputs: attempt.inputs.map(|inputs| inputs.name().to_owned()),
     }
     .into_active_model()
+}
+
+fn new_inputs(attempt: AttemptId, sealed: &Sealed) -> row::provisioning_input::ActiveModel {
+    let (id, attempt_id) = (sealed.id.0, attempt.0);
+    row::provisioning_input::Model { id, attempt_id, sealed: sealed.text.clone() }.into_active_model()
 }
 
 const ATTEMPT_COLUMNS: &[&str] = &[
@@ -363,6 +405,7 @@ const ATTEMPT_COLUMNS: &[&str] = &[
     "holder_id",
     "lease_until",
     "fence",
+    "inputs",
 ];
 
 fn changed_attempt(attempt: &Attempt) -> Vec<Value> {
@@ -378,6 +421,7 @@ fn changed_attempt(attempt: &Attempt) -> Vec<Value> {
         attempt.claim.map(|claim| claim.holder.0).into(),
         attempt.claim.map(|claim| claim.until).into(),
         attempt.fence.into(),
+        attempt.inputs.map(|inputs| inputs.name()).into(),
     ]
 }
 

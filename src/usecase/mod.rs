@@ -4,6 +4,7 @@
 
 pub mod demo;
 pub mod job;
+pub mod keys;
 pub mod migrate;
 pub mod order;
 pub mod people;

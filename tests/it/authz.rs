@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     attempt,
     harness::{App, Client, Goods, Subscriber, Wanted},
+    items,
     jobs::own_job,
     timers,
 };
@@ -50,6 +51,17 @@ impl Mutation {
             let at = json!({ "at": "2026-12-01T08:00:00.000Z" });
             input["schedule"] = timers::schedule(&app.staff(), order, "ship", at).await["id"].clone();
         }
+        if self.field.starts_with("orderItem") {
+            let item = items::lines(app, order).await.remove(0);
+            if self.field == "orderItemRetry" {
+                let error = json!({ "message": "full" });
+                items::tell(&app.staff(), "orderItemFailed", order, &item, json!({ "error": error })).await;
+            }
+            input["item"] = item.into();
+        }
+        if self.field == "attemptClaim" {
+            items::supply(app, order, json!({ "user": "web7" })).await;
+        }
         if self.is_on_an_attempt() {
             let held = attempt::hold(&attempt::claim(&app.worker(), order, json!({})).await);
             let input = input.as_object_mut().expect("an input");
@@ -68,6 +80,10 @@ impl Mutation {
     pub fn on(&self, order: &str) -> Value {
         let mut input = self.input.clone();
         input["order"] = order.into();
+        if self.field.starts_with("orderItem") {
+            // A line that no order has.
+            input["item"] = "item_01k00000000000000000000000".into();
+        }
         json!({ "input": input })
     }
 }
@@ -84,7 +100,7 @@ pub fn mutations(app: &App) -> Vec<Mutation> {
     let euro = json!({ "amount": "1.00", "currency": "EUR" });
     let none = || json!({});
     vec![
-        row("attemptClaim", server, "payment_confirmed", none()),
+        row("attemptClaim", webspace, "active", none()),
         row("attemptFail", server, "provisioning", json!({ "error": { "message": "full" } })),
         row("attemptRenew", server, "provisioning", none()),
         row("attemptSucceed", server, "provisioning", none()),
@@ -103,6 +119,9 @@ pub fn mutations(app: &App) -> Vec<Mutation> {
         row("orderDispatch", parcel, "processing", none()),
         row("orderFail", server, "provisioning", json!({ "error": { "message": "full" } })),
         row("orderFulfill", server, "provisioning", none()),
+        row("orderItemFailed", webspace, "active", json!({ "error": { "message": "full" } })),
+        row("orderItemProvisioned", webspace, "active", json!({ "backendId": "account-7" })),
+        row("orderItemRetry", webspace, "active", none()),
         row("orderMarkFraud", webspace, "pending", json!({ "reason": "stolen card" })),
         row("orderProcess", parcel, "pending", none()),
         row("orderProvision", server, "validating", none()),
@@ -117,7 +136,7 @@ pub fn mutations(app: &App) -> Vec<Mutation> {
         row("orderSetStatus", parcel, "pending", json!({ "to": "processing" })),
         row("orderShip", pallet, "open", none()),
         row("orderSubmit", server, "draft", none()),
-        row("orderUnschedule", pallet, "open", none()),
+        row("orderUnschedule", pallet, "open", json!({ "schedule": "schedule_01k00000000000000000000000" })),
         row("orderTransition", server, "pending_payment", json!({ "action": "cancel" })),
         row("orderUpdate", server, "draft", json!({ "customerNote": "ring twice" })),
         row("orderValidate", server, "payment_confirmed", none()),
@@ -137,6 +156,7 @@ fn queries(order: &str) -> Vec<(&'static str, &'static str, Value)> {
         ("organizations", "{ organizations { nodes { id } } }", json!({})),
         ("products", "{ products { nodes { id } } }", json!({})),
         ("rightsChanges", "{ rightsChanges { nodes { id } } }", json!({})),
+        ("resources", "{ resources { nodes { id } } }", json!({})),
         ("serviceTokens", "{ serviceTokens { nodes { id } } }", json!({})),
         ("settings", "{ settings { serverVersion } }", json!({})),
         ("users", "{ users { nodes { createdAt } } }", json!({})),

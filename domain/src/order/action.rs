@@ -1,6 +1,6 @@
 //! Which actions are open to somebody now. The same rule offers them and carries them out.
 
-use super::guard::Subject;
+use super::{guard::Subject, retry};
 use crate::{
     actor::Rights,
     permission::Field,
@@ -106,6 +106,9 @@ fn offer(
         Target::Status(code) => Some(code.clone()),
         Target::FailedStage | Target::Chosen | Target::Gone => None,
     };
+    if blocked_by.is_none() && row.effects.contains(&Effect::OpenAttempt) {
+        blocked_by = retry::barred(row, subject.items, None);
+    }
     if blocked_by.is_none() && to.as_deref().is_some_and(|to| keeps_payments(workflow, subject, row, to)) {
         blocked_by = Some(Block::UnrefundedPayment);
     }

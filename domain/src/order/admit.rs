@@ -54,7 +54,7 @@ pub fn admit(setting: Setting<'_>, admission: &Admission, mint: &mut Mint) -> Re
     }
     // What is being worked on has an attempt, so that a failure has where to be written down.
     if status.category == Category::InProgress && setting.workflow.stages().contains(&status.code.as_str()) {
-        attempt::open_attempts(&mut working, setting.facts, None)?;
+        attempt::open_attempts(&mut working, setting.facts, None, &[])?;
     }
     if setting.workflow.on_create.contains(&Effect::OpenInvoice) && status.category != Category::Cancelled {
         effect::open_invoice(&mut working);

@@ -1,8 +1,8 @@
 //! Attempts at lines, and the resources that they work on: begun, ended, given up.
 
 use super::{
-    Attempt, Facts, Failure, ItemStatus, Order, OrderKind, Outcome, Resource, ResourceState,
-    decision::Working,
+    Attempt, ErrorCategory, Facts, Failure, FreeText, InputsState, ItemStatus, LineInputs, Order, OrderKind,
+    Outcome, Resource, ResourceState, command::limits, decision::Working, effect, inputs,
 };
 use crate::{
     id::{AttemptId, ItemId},
@@ -40,13 +40,18 @@ pub(super) fn open_attempts(
     working: &mut Working<'_>,
     facts: &Facts,
     chosen: Option<&[ItemId]>,
+    given: &[LineInputs],
 ) -> Result<(), Refusal> {
     let workable = [ItemStatus::Pending, ItemStatus::Failed];
     let ids: Vec<ItemId> =
         working.items(chosen).filter(|item| workable.contains(&item.status)).map(|item| item.id).collect();
+    inputs::check_lines(given, &ids)?;
     let now = working.mint.now();
     for id in ids {
         let attempt_id = working.mint.id();
+        let sealed = given.iter().find(|line| line.item == id).map(|line| line.sealed.clone());
+        let inputs = sealed.is_some().then_some(InputsState::Sealed);
+        working.inputs.extend(sealed.map(|sealed| (attempt_id, sealed)));
         let attempts = &mut working.order.attempts;
         let last = attempts.iter().filter(|attempt| attempt.item == id).max_by_key(|attempt| attempt.number);
         let (number, fence) = last.map_or((0, 0), |last| (last.number, last.fence));
@@ -61,10 +66,12 @@ pub(super) fn open_attempts(
             failure: None,
             claim: None,
             fence,
+            inputs,
         });
         begin_resource(working, facts, id)?;
         for item in working.items(Some(&[id])) {
             item.status = ItemStatus::Provisioning;
+            item.attempts = number + 1;
         }
     }
     Ok(())
@@ -108,9 +115,27 @@ fn begin_resource(working: &mut Working<'_>, facts: &Facts, id: ItemId) -> Resul
         state,
         previous_state: None,
         backend_id: None,
+        held_by: None,
         created_at: now,
         updated_at: now,
     });
+    Ok(())
+}
+
+/// Notes what the work on a line is called at the provider's backend, if that is told.
+pub(super) fn name_at_backend(
+    working: &mut Working<'_>,
+    item: ItemId,
+    backend_id: Option<&str>,
+) -> Result<(), Refusal> {
+    let name = FreeText { path: "backendId", most: limits::NAME }.optional(backend_id)?;
+    let Order { items, resources, .. } = &mut working.order;
+    let own = items.iter().find(|line| line.id == item).and_then(|line| line.resource);
+    if name.is_some() {
+        for resource in resources.iter_mut().filter(|resource| Some(resource.id) == own) {
+            resource.backend_id.clone_from(&name);
+        }
+    }
     Ok(())
 }
 
@@ -129,6 +154,9 @@ fn end_attempts(
         .map(|attempt| {
             attempt.ended_at = Some(now);
             attempt.claim = None;
+            if attempt.inputs == Some(InputsState::Sealed) {
+                attempt.inputs = Some(InputsState::Destroyed);
+            }
             end(attempt);
             attempt.item
         })
@@ -166,6 +194,35 @@ pub(super) fn succeed(working: &mut Working<'_>, only: Option<AttemptId>) -> Vec
     items
 }
 
+/// Ends one attempt well, and its line with it.
+pub(super) fn deliver(
+    working: &mut Working<'_>,
+    id: AttemptId,
+    backend_id: Option<&str>,
+) -> Result<(), Refusal> {
+    let items = succeed(working, Some(id));
+    let kind = working.order.head.kind;
+    for item in working.items(Some(&items)) {
+        item.status = effect::activated(kind);
+    }
+    items.iter().try_for_each(|item| name_at_backend(working, *item, backend_id))
+}
+
+/// Ends one attempt badly. What it left behind is named first: a resource with a name at the backend is not
+/// gone.
+pub(super) fn fail_with(
+    working: &mut Working<'_>,
+    id: AttemptId,
+    failure: &Failure,
+    backend_id: Option<&str>,
+) -> Result<(), Refusal> {
+    if let Some(item) = working.order.attempts.iter().find(|it| it.id == id).map(|it| it.item) {
+        name_at_backend(working, item, backend_id)?;
+    }
+    fail(working, Some(id), Some(failure));
+    Ok(())
+}
+
 /// Ends the running attempts, or one of them, with a failure.
 pub(super) fn fail(working: &mut Working<'_>, only: Option<AttemptId>, failure: Option<&Failure>) {
     let items = end_attempts(working, only, |attempt| {
@@ -179,6 +236,16 @@ pub(super) fn fail(working: &mut Working<'_>, only: Option<AttemptId>, failure: 
     });
     for item in working.items(Some(&items)) {
         item.status = ItemStatus::Failed;
+        item.failed_of = Some(failure.map_or(ErrorCategory::Other, |failure| failure.category));
+    }
+}
+
+/// Gives up what still runs at an order that was called off or closed, whatever its workflow says.
+pub(super) fn give_up(working: &mut Working<'_>) {
+    let under_way = abandon(working);
+    move_resources(working, &under_way, given_up);
+    for item in working.items(Some(&under_way)).filter(|item| item.status == ItemStatus::Provisioning) {
+        item.status = ItemStatus::Cancelled;
     }
 }
 

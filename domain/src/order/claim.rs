@@ -8,13 +8,11 @@ use std::collections::VecDeque;
 use chrono::TimeDelta;
 
 use super::{
-    Attempt, Claim, ErrorCategory, Failure, FreeText, Head, Hold, Order, Outcome, Setting, Transition,
+    Attempt, Claim, ErrorCategory, Failure, Head, Hold, InputsState, Order, Outcome, Setting, Transition,
     action::open_actions,
     attempt,
-    command::limits,
     decide::{advance, checked_failure},
     decision::{Remark, Working},
-    effect,
     guard::Subject,
     lease::held,
 };
@@ -28,12 +26,12 @@ use crate::{
     workflow::{self, Category, Definition, Effect, Target},
 };
 
-const WORKER: RoleSet = RoleSet::of(&[Role::Worker]);
+pub(super) const WORKER: RoleSet = RoleSet::of(&[Role::Worker]);
 /// What a token that narrows its worker has to name where lines end one by one and no row of the workflow
 /// says what finishing is called.
-const FINISH: &str = "fulfill";
+pub(super) const FINISH: &str = "fulfill";
 /// The same for failures.
-const FAIL: &str = "fail";
+pub(super) const FAIL: &str = "fail";
 
 /// What is done to attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +54,8 @@ pub enum Work {
         hold: Hold,
         /// Why.
         failure: Failure,
+        /// The resource's id at the provider's backend, if something is left there.
+        backend_id: Option<String>,
     },
     /// Its worker is lost: the lease ran out.
     Lose(AttemptId),
@@ -74,7 +74,7 @@ pub fn awaits_worker(workflow: &Definition, head: &Head, attempts: &[Attempt]) -
 }
 
 /// Whether work on an order makes sense: one that was called off may still have attempts that run.
-fn workable(head: &Head) -> bool {
+pub(super) fn workable(head: &Head) -> bool {
     !matches!(head.category, Category::Cancelled | Category::Closed | Category::Archived)
 }
 
@@ -126,7 +126,9 @@ impl<'a> Worker<'a> {
         match work {
             Work::Claim { lease } => self.claim(working, *lease),
             Work::Succeed { hold, backend_id } => self.succeed(working, *hold, backend_id.as_deref()),
-            Work::Fail { hold, failure } => self.fail(working, *hold, failure),
+            Work::Fail { hold, failure, backend_id } => {
+                self.fail(working, *hold, failure, backend_id.as_deref())
+            }
             Work::Lose(attempt) => self.lose(working, *attempt),
         }
     }
@@ -135,15 +137,14 @@ impl<'a> Worker<'a> {
         let holder = self.user().filter(|_| self.rights.standing.meets(WORKER));
         let holder = holder.ok_or_else(|| self.may_not(working, "claim"))?;
         if !workable(&working.order.head) {
-            return Err(self.nothing(working));
+            return Err(self.nothing(working, "claim"));
         }
         self.begin(working)?;
         let running = || working.order.attempts.iter().filter(|it| it.outcome == Outcome::Running);
         let Some(id) = running().find(|attempt| attempt.claim.is_none()).map(|attempt| attempt.id) else {
             let until = running().filter_map(|attempt| attempt.claim).map(|claim| claim.until).min();
-            return Err(
-                until.map_or_else(|| self.nothing(working), |until| Refusal::AttemptClaimed { until })
-            );
+            return Err(until
+                .map_or_else(|| self.nothing(working, "claim"), |until| Refusal::AttemptClaimed { until }));
         };
         for row in self.way(working).ok_or_else(|| self.may_not(working, "claim"))? {
             self.take(working, row, None)?;
@@ -152,6 +153,9 @@ impl<'a> Worker<'a> {
         for attempt in working.order.attempts.iter_mut().filter(|attempt| attempt.id == id) {
             attempt.claim = Some(Claim { holder, until });
             attempt.fence += 1;
+            if attempt.inputs == Some(InputsState::Sealed) {
+                attempt.inputs = Some(InputsState::Read);
+            }
         }
         self.tell(working, id, Audience::Provider);
         Ok(())
@@ -202,26 +206,19 @@ impl<'a> Worker<'a> {
         backend_id: Option<&str>,
     ) -> Result<(), Refusal> {
         self.check(working, hold, Effect::CloseAttemptOk, FINISH)?;
-        let backend_id = FreeText { path: "backendId", most: limits::NAME }.optional(backend_id)?;
-        let items = attempt::succeed(working, Some(hold.attempt));
-        let kind = working.order.head.kind;
-        let mut resources = Vec::new();
-        for item in working.items(Some(&items)) {
-            item.status = effect::activated(kind);
-            resources.extend(item.resource);
-        }
-        if backend_id.is_some() {
-            let own = |resource: &&mut super::Resource| resources.contains(&resource.id);
-            for resource in working.order.resources.iter_mut().filter(own) {
-                resource.backend_id.clone_from(&backend_id);
-            }
-        }
+        attempt::deliver(working, hold.attempt, backend_id)?;
         self.settle(working, hold.attempt)
     }
 
-    fn fail(&self, working: &mut Working<'_>, hold: Hold, failure: &Failure) -> Result<(), Refusal> {
+    fn fail(
+        &self,
+        working: &mut Working<'_>,
+        hold: Hold,
+        failure: &Failure,
+        backend_id: Option<&str>,
+    ) -> Result<(), Refusal> {
         self.check(working, hold, Effect::CloseAttemptFailed, FAIL)?;
-        attempt::fail(working, Some(hold.attempt), Some(&checked_failure(failure)?));
+        attempt::fail_with(working, hold.attempt, &checked_failure(failure)?, backend_id)?;
         self.settle(working, hold.attempt)
     }
 
@@ -255,7 +252,7 @@ impl<'a> Worker<'a> {
 
     /// What follows from the end of one attempt: with the last one, the order ends its work as well or as
     /// badly as the newest attempts at its lines did.
-    fn settle(&self, working: &mut Working<'_>, id: AttemptId) -> Result<(), Refusal> {
+    pub(super) fn settle(&self, working: &mut Working<'_>, id: AttemptId) -> Result<(), Refusal> {
         let (workflow, attempts) = (self.setting.workflow, &working.order.attempts);
         let mut newest: Vec<&Attempt> = Vec::new();
         for attempt in attempts {
@@ -292,17 +289,17 @@ impl<'a> Worker<'a> {
     }
 
     /// Whether the worker may take a row now.
-    fn open(&self, working: &Working<'_>, row: &workflow::Transition) -> bool {
+    pub(super) fn open(&self, working: &Working<'_>, row: &workflow::Transition) -> bool {
         let Order { head, items, .. } = &working.order;
         let subject = Subject { head, items, facts: self.setting.facts };
         self.rights.open(&row.action, row.by) && row.when.is_none_or(|guard| subject.holds(guard))
     }
 
-    fn user(&self) -> Option<UserId> {
+    pub(super) fn user(&self) -> Option<UserId> {
         self.setting.actor.user()
     }
 
-    fn tell(&self, working: &mut Working<'_>, id: AttemptId, audience: Audience) {
+    pub(super) fn tell(&self, working: &mut Working<'_>, id: AttemptId, audience: Audience) {
         let remark = Remark { actor: self.user(), detail: Some(Detail::Attempt { id }), ..Remark::default() };
         working.record(EventKind::Updated, audience, remark);
     }
@@ -313,23 +310,23 @@ impl<'a> Worker<'a> {
         open_actions(self.setting.workflow, subject, self.rights)
     }
 
-    fn may_not(&self, working: &Working<'_>, action: &str) -> Refusal {
+    pub(super) fn may_not(&self, working: &Working<'_>, action: &str) -> Refusal {
         Refusal::NotPermitted { action: action.to_owned(), allowed: self.allowed(working) }
     }
 
-    fn nothing(&self, working: &Working<'_>) -> Refusal {
-        let (action, from) = ("claim".to_owned(), working.order.head.status.clone());
+    pub(super) fn nothing(&self, working: &Working<'_>, action: &str) -> Refusal {
+        let (action, from) = (action.to_owned(), working.order.head.status.clone());
         Refusal::IllegalTransition { action, from, allowed: self.allowed(working) }
     }
 }
 
 /// Whether the workflow has rows that end attempts so.
-fn ends(workflow: &Definition, effect: Effect) -> bool {
+pub(super) fn ends(workflow: &Definition, effect: Effect) -> bool {
     workflow.transitions.iter().any(|row| row.effects.contains(&effect))
 }
 
 /// The rows from a status to another that end attempts so. What a failing one needs is the failure.
-fn ending<'w>(
+pub(super) fn ending<'w>(
     workflow: &'w Definition,
     from: &str,
     effect: Effect,

@@ -1,6 +1,6 @@
 //! What people ask of an existing order.
 
-use super::{Edit, ErrorCategory, OrderNumber, Particulars, PaymentMethod, Plan, Work};
+use super::{Edit, ErrorCategory, Line, LineInputs, OrderNumber, Particulars, PaymentMethod, Plan, Work};
 use crate::{
     actor::Actor,
     event::Audience,
@@ -65,6 +65,11 @@ pub struct Transition {
     pub keep_credit: bool,
     /// The order's number typed again, for what cannot be undone.
     pub number: Option<OrderNumber>,
+    /// Begin again although the workflow would not: after such a failure, or so often.
+    pub overrides: bool,
+    /// What workers need for the lines that work begins on.
+    #[serde(skip)]
+    pub inputs: Vec<LineInputs>,
 }
 
 /// Somebody an order is given to, with the rights that decide whether it may be.
@@ -135,6 +140,8 @@ pub enum Command {
         /// Its number, typed again.
         number: OrderNumber,
     },
+    /// Tell how the work on a line ended, by hand, or begin it again.
+    Line(Line),
 }
 
 /// A text from outside, trimmed and bounded.

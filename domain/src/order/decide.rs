@@ -12,8 +12,9 @@ use super::{
     edit::Editor,
     effect,
     guard::Subject,
+    item,
     removal::Remover,
-    schedule, timer,
+    retry, schedule, timer,
 };
 use crate::{
     actor::{Actor, Rights},
@@ -81,10 +82,12 @@ pub fn decide(
         Command::Delete { reason } => Remover { setting, rights }.delete(&mut working, reason.as_deref())?,
         Command::Restore => Remover { setting, rights }.restore(&mut working)?,
         Command::Purge { number } => Remover { setting, rights }.purge(&mut working, *number)?,
+        Command::Line(line) => item::Reporter(claim::Worker { setting, rights }).does(&mut working, line)?,
     }
     if working.is_there() {
         run_automatic(&mut working, setting.facts)?;
     }
+    working.holds_alone()?;
     Ok(working.finish())
 }
 
@@ -143,6 +146,7 @@ impl Cx<'_> {
             }
             self.permit(working, Operation::KeepCredit)?;
         }
+        retry::allow(working, row, &input, (self.rights, facts))?;
         // A free move does what the named action into the status does.
         let effects = demand.map_or(&row.effects, |demand| &demand.effects);
         advance(working, facts, effects, &to, &input, self.user())
@@ -322,7 +326,7 @@ fn supplied(input: &Transition, needs: &[Need], number: OrderNumber) -> Result<T
     Ok(input)
 }
 
-fn needed_reason(action: &str, reason: Option<&str>) -> Result<String, Refusal> {
+pub(super) fn needed_reason(action: &str, reason: Option<&str>) -> Result<String, Refusal> {
     FreeText { path: "reason", most: limits::REASON }
         .optional(reason)?
         .ok_or_else(|| Refusal::MissingReason { action: action.to_owned() })
@@ -354,6 +358,9 @@ pub(super) fn advance(
         enter(working, status);
     }
     effect::run(working, facts, effects, input)?;
+    if !claim::workable(&working.order.head) {
+        attempt::give_up(working);
+    }
     attempt::follow_stage(working);
     let audience = if moves_in_public { Audience::Public } else { Audience::Provider };
     let remark = Remark {

@@ -1,11 +1,12 @@
 //! The outcome of a rule: an order before and after, and what happened. The store writes the
 //! difference in one transaction.
 
-use super::{Change, Item, Order, Particulars, Resource, awaits_worker};
+use super::{Change, Item, ItemStatus, Order, Particulars, Resource, Sealed, awaits_worker, claim};
 use crate::{
     event::{Audience, Detail, Event, EventKind, Facet},
-    id::{EventId, ScheduleId, UserId},
+    id::{AttemptId, EventId, ScheduleId, UserId},
     mint::Mint,
+    refusal::Refusal,
     workflow::Definition,
 };
 
@@ -19,6 +20,7 @@ pub struct Decision {
     events: Vec<Event>,
     /// The resources as they were: an UPDATE works on one that is older than its order.
     resources: Vec<Resource>,
+    inputs: Vec<(AttemptId, Sealed)>,
     awaits_worker: bool,
     gone: bool,
     edit: Option<(EventId, Vec<Change>)>,
@@ -48,6 +50,11 @@ impl Decision {
     /// Whether the order is removed for good, and what it was with it.
     pub fn is_gone(&self) -> bool {
         self.gone
+    }
+
+    /// The inputs of attempts that begin.
+    pub fn inputs(&self) -> &[(AttemptId, Sealed)] {
+        &self.inputs
     }
 
     /// What an edit changed, and the event that tells of it.
@@ -90,6 +97,8 @@ pub(super) struct Working<'a> {
     resources: Vec<Resource>,
     gone: bool,
     edit: Option<(EventId, Vec<Change>)>,
+    /// The inputs of attempts that begin.
+    pub(super) inputs: Vec<(AttemptId, Sealed)>,
     pub(super) workflow: &'a Definition,
     pub(super) mint: &'a mut Mint,
 }
@@ -119,6 +128,7 @@ impl<'a> Working<'a> {
             events: Vec::new(),
             gone: false,
             edit: None,
+            inputs: Vec::new(),
             workflow,
             mint,
         }
@@ -131,18 +141,17 @@ impl<'a> Working<'a> {
         workflow: &'a Definition,
         mint: &'a mut Mint,
     ) -> Working<'a> {
-        let (before, facet, events) = (None, None, Vec::new());
         let resources = order.resources.clone();
-        let particulars = Some(particulars);
         Working {
-            before,
-            facet,
+            before: None,
+            facet: None,
             order,
             resources,
-            particulars,
-            events,
+            particulars: Some(particulars),
+            events: Vec::new(),
             gone: false,
             edit: None,
+            inputs: Vec::new(),
             workflow,
             mint,
         }
@@ -201,8 +210,41 @@ impl<'a> Working<'a> {
         self.order.items.iter_mut().filter(move |item| chosen.is_none_or(|ids| ids.contains(&item.id)))
     }
 
+    /// What follows for the lines from where they and the order stand.
+    fn follow_lines(&mut self) {
+        let Order { head, items, .. } = &mut self.order;
+        let goes_on = claim::workable(head) && head.deleted_at.is_none();
+        let ahead = [ItemStatus::Pending, ItemStatus::Provisioning, ItemStatus::Failed];
+        for item in items {
+            item.failed_of = item.failed_of.filter(|_| item.status == ItemStatus::Failed);
+            item.holds = goes_on && item.resource.is_some() && ahead.contains(&item.status);
+        }
+    }
+
+    /// Refuses to begin anew on a resource that another order has not finished with: no two lines hold one.
+    /// The database refuses it too.
+    pub(super) fn holds_alone(&mut self) -> Result<(), Refusal> {
+        let held = |item: &Item| {
+            self.before
+                .as_ref()
+                .is_some_and(|it| it.items.iter().any(|line| line.id == item.id && line.holds))
+        };
+        let anew: Vec<_> = self.order.items.iter().filter(|item| !held(item)).map(|item| item.id).collect();
+        self.follow_lines();
+        let Order { head, items, resources, .. } = &self.order;
+        for item in items.iter().filter(|item| item.holds && anew.contains(&item.id)) {
+            let resource = resources.iter().find(|resource| Some(resource.id) == item.resource);
+            let other = resource.and_then(|resource| resource.held_by).filter(|order| *order != head.id);
+            if other.is_some() {
+                return Err(Refusal::ResourceBusy { path: Vec::new(), order: other });
+            }
+        }
+        Ok(())
+    }
+
     /// The finished decision.
-    pub(super) fn finish(self) -> Decision {
+    pub(super) fn finish(mut self) -> Decision {
+        self.follow_lines();
         Decision {
             awaits_worker: awaits_worker(self.workflow, &self.order.head, &self.order.attempts),
             before: self.before,
@@ -212,6 +254,7 @@ impl<'a> Working<'a> {
             resources: self.resources,
             gone: self.gone,
             edit: self.edit,
+            inputs: self.inputs,
         }
     }
 }

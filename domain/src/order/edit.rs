@@ -312,6 +312,9 @@ fn new_item(order: &Order, product: &Product, mint: &mut Mint) -> Item {
         line_total: 0,
         status: ItemStatus::Pending,
         resource: None,
+        holds: false,
+        attempts: 0,
+        failed_of: None,
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn run(
     let chosen = input.items.as_deref();
     for effect in effects {
         match effect {
-            Effect::OpenAttempt => open_attempts(working, facts, chosen)?,
+            Effect::OpenAttempt => open_attempts(working, facts, chosen, &input.inputs)?,
             Effect::CloseAttemptOk => drop(succeed(working, None)),
             Effect::CloseAttemptFailed => fail(working, None, input.error.as_ref()),
             Effect::ActivateItems => activate_items(working),
@@ -106,9 +106,11 @@ fn freeze_prices(working: &mut Working<'_>, facts: &Facts) -> Result<(), Refusal
     Ok(())
 }
 
+/// One that has ended stays as it is, and another one is opened.
 pub(super) fn open_invoice(working: &mut Working<'_>) {
+    let ended = [InvoiceState::Cancelled, InvoiceState::Refunded];
     let total = working.order.head.total;
-    if let Some(invoice) = working.order.invoice.as_mut().filter(|i| i.state != InvoiceState::Cancelled) {
+    if let Some(invoice) = working.order.invoice.as_mut().filter(|i| !ended.contains(&i.state)) {
         invoice.total = total;
         return settle_invoice(working);
     }

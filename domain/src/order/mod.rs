@@ -15,12 +15,15 @@ mod edit;
 mod effect;
 mod filter;
 mod guard;
+mod inputs;
+mod item;
 mod lease;
 mod migrate;
 mod part;
 mod place;
 mod pricing;
 mod removal;
+mod retry;
 mod schedule;
 mod stall;
 mod tally;
@@ -41,6 +44,8 @@ pub use decision::Decision;
 pub use edit::{Change, Edit, LineEdit, Patch};
 pub use filter::{Filter, Sight, Watch, sight};
 pub use guard::Subject;
+pub use inputs::{LineInputs, Sealed, check_inputs};
+pub use item::Line;
 pub use lease::{Claim, Hold, Renewal, lease, renew};
 pub use migrate::{Passage, Step, migrate};
 pub use part::{Address, Attempt, Contact, Invoice, Item, Note, Particulars, Payment, Refund, Resource};
@@ -50,7 +55,8 @@ pub use stall::{Rest, rest};
 pub use tally::{Seen, Tally};
 pub use timer::{Around, Fired, Timers, fire};
 pub use vocabulary::{
-    ErrorCategory, InvoiceState, ItemStatus, OrderKind, Outcome, PaymentMethod, ProductKind, ResourceState,
+    ErrorCategory, InputsState, InvoiceState, ItemStatus, OrderKind, Outcome, PaymentMethod, ProductKind,
+    ResourceState,
 };
 
 use crate::{

@@ -3,12 +3,15 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Claim, Failure, InvoiceState, ItemStatus, Outcome, PaymentMethod, ResourceState};
+use super::{
+    Claim, ErrorCategory, Failure, InputsState, InvoiceState, ItemStatus, Outcome, PaymentMethod,
+    ResourceState,
+};
 use crate::{
     event::Audience,
     id::{
-        AttemptId, InvoiceId, ItemId, NoteId, OrganizationId, PaymentId, ProductId, RefundId, ResourceId,
-        UserId,
+        AttemptId, InvoiceId, ItemId, NoteId, OrderId, OrganizationId, PaymentId, ProductId, RefundId,
+        ResourceId, UserId,
     },
     money::UnitPrice,
 };
@@ -81,6 +84,8 @@ pub struct Resource {
     pub previous_state: Option<ResourceState>,
     /// Its id at the provider's backend.
     pub backend_id: Option<String>,
+    /// The order that has not finished with it, if there is one; see [`Item::holds`].
+    pub held_by: Option<OrderId>,
     /// When it came to be.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
@@ -118,6 +123,12 @@ pub struct Item {
     pub status: ItemStatus,
     /// What it provides, once work on it has begun.
     pub resource: Option<ResourceId>,
+    /// Whether work on its resource is under way or still to come: no two lines hold one resource.
+    pub holds: bool,
+    /// How many attempts at it there were.
+    pub attempts: i32,
+    /// What the last attempt failed of; only while the line is FAILED.
+    pub failed_of: Option<ErrorCategory>,
 }
 
 /// One run at provisioning an item. A retry opens the next one and leaves this untouched.
@@ -144,6 +155,8 @@ pub struct Attempt {
     /// Grows by one with each claim on an attempt at the item, through all retries: what is done in the name
     /// of a smaller one comes too late.
     pub fence: i64,
+    /// What became of the inputs it was begun with; none when it was begun without.
+    pub inputs: Option<InputsState>,
 }
 
 /// What is to be paid for an order.

@@ -218,13 +218,25 @@ fn kind(draft: &Draft, products: &[&Product]) -> Result<OrderKind, Refusal> {
             (_, Some(resource)) if resource.product != product.id || resource.customer != draft.customer => {
                 return Err(Refusal::invalid(&path, "this resource is not of this product and customer"));
             }
+            (_, Some(resource)) if resource.held_by.is_some() => {
+                let path = path.split('.').map(str::to_owned).collect();
+                return Err(Refusal::ResourceBusy { path, order: resource.held_by });
+            }
+            (_, Some(resource)) if named_before(&draft.lines[..i], resource) => {
+                return Err(Refusal::invalid(&path, "another line of this order works on this resource"));
+            }
             (_, Some(resource)) if resource.state != ResourceState::Ok => {
-                return Err(Refusal::invalid(&path, "the resource must be OK; another order works on it"));
+                return Err(Refusal::invalid(&path, "only a resource that is OK can be worked on"));
             }
             _ => {}
         }
     }
     Ok(kind)
+}
+
+/// Whether one of these lines is about the resource.
+fn named_before(lines: &[DraftLine], resource: &Resource) -> bool {
+    lines.iter().filter_map(|line| line.resource.as_ref()).any(|named| named.id == resource.id)
 }
 
 fn items(
@@ -259,6 +271,9 @@ fn items(
                 OrderKind::Update | OrderKind::Terminate => line.resource.as_ref().map(|r| r.id),
                 OrderKind::Create | OrderKind::Sale => None,
             },
+            holds: false,
+            attempts: 0,
+            failed_of: None,
         });
     }
     Ok(items)

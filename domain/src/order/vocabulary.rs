@@ -108,6 +108,18 @@ named_enum! {
 }
 
 named_enum! {
+    /// What became of the inputs that an attempt was begun with.
+    InputsState {
+        /// Sealed, until a worker claims the attempt.
+        Sealed = "SEALED",
+        /// Handed to the worker that claimed the attempt, and destroyed.
+        Read = "READ",
+        /// Destroyed unread: the attempt ended before a worker claimed it.
+        Destroyed = "DESTROYED",
+    }
+}
+
+named_enum! {
     /// What a failure was due to, as told by whoever reports it.
     ErrorCategory {
         /// Not enough of a resource.

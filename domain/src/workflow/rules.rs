@@ -136,6 +136,8 @@ fn is_same_rule(one: &Transition, other: &Transition) -> bool {
         bulk_only,
         confirm: _,
         per_item,
+        retryable,
+        max_attempts,
     } = one;
     *action == other.action
         && *to == other.to
@@ -145,6 +147,7 @@ fn is_same_rule(one: &Transition, other: &Transition) -> bool {
         && *effects == other.effects
         && (*bulk, *bulk_only) == (other.bulk, other.bulk_only)
         && *per_item == other.per_item
+        && (retryable, max_attempts) == (&other.retryable, &other.max_attempts)
 }
 
 #[cfg(test)]

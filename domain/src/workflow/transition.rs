@@ -13,7 +13,7 @@ use super::{
     definition::is_default,
     vocabulary::{Bulk, Effect, Guard, Need},
 };
-use crate::role::RoleSet;
+use crate::{order::ErrorCategory, role::RoleSet};
 
 /// Who may move an order from where to where, and what follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,12 @@ pub struct Transition {
     /// Whether the caller may name the lines it concerns; the others stay as they are.
     #[serde(default, skip_serializing_if = "is_default")]
     pub per_item: bool,
+    /// What a line may have failed of for work on it to begin again; anything, if nothing is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retryable: Vec<ErrorCategory>,
+    /// How many attempts at a line there may be before it does not begin again; any number, if not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
 }
 
 /// The statuses that a row leaves: a list of codes, or `"*"`.

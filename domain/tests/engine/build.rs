@@ -210,6 +210,7 @@ pub fn a_resource() -> Resource {
         state: ResourceState::Ok,
         previous_state: None,
         backend_id: Some("vm-1".to_owned()),
+        held_by: None,
         created_at: dawn(),
         updated_at: dawn(),
     }

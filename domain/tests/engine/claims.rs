@@ -25,7 +25,7 @@ fn succeed(hold: Hold) -> Command {
 }
 
 fn fail(hold: Hold) -> Command {
-    Command::Work(Work::Fail { hold, failure: failure("no space") })
+    Command::Work(Work::Fail { hold, failure: failure("no space"), backend_id: None })
 }
 
 fn lose(attempt: AttemptId) -> Command {

@@ -61,6 +61,7 @@ pub fn well_supplied(placed: &Placed, action: &str, to: Option<&str>) -> Transit
         items: None,
         keep_credit: false,
         number: Some(placed.order.head.number),
+        ..Transition::default()
     }
 }
 

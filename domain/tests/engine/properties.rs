@@ -1,7 +1,7 @@
 //! What holds of every order after every command, whatever people try.
 
 use domain::{
-    order::{InvoiceState, Order, Outcome},
+    order::{InvoiceState, ItemStatus, Order, Outcome},
     refusal::Refusal,
     workflow::{Category, Definition},
 };
@@ -81,6 +81,14 @@ fn attempts_are_in_order(order: &Order) {
     for attempt in &order.attempts {
         assert_eq!(attempt.ended_at.is_none(), attempt.outcome == Outcome::Running);
         assert_eq!(attempt.failure.is_some(), attempt.outcome == Outcome::Failed);
+    }
+    let over = matches!(order.head.category, Category::Cancelled | Category::Closed | Category::Archived);
+    assert!(!over || order.attempts.iter().all(|it| it.outcome != Outcome::Running), "nobody works on it");
+    for item in &order.items {
+        let attempts = order.attempts.iter().filter(|attempt| attempt.item == item.id);
+        assert_eq!(attempts.count() as i32, item.attempts);
+        assert!(item.failed_of.is_none() || item.status == ItemStatus::Failed);
+        assert!(!item.holds || (item.resource.is_some() && !over), "what is over holds nothing");
     }
 }
 

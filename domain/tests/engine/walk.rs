@@ -3,12 +3,14 @@
 use domain::{
     actor::Actor,
     event::Audience,
-    order::{Command, OrderKind, PaymentMethod, ProductKind, Transition},
+    order::{Command, Line, OrderKind, PaymentMethod, ProductKind, Transition},
     workflow::Target,
 };
 
 use crate::{
-    build::{Basket, Placed, an_order, anna_agent, arne_agent, assignee, carla, cleo_csr, cyril_csr, eur},
+    build::{
+        Basket, Placed, an_order, anna_agent, arne_agent, assignee, carla, cleo_csr, cyril_csr, eur, failure,
+    },
     matrix::well_supplied,
 };
 
@@ -63,9 +65,20 @@ pub fn some_command(placed: &Placed, [_, what, which, how]: Dice) -> Command {
             Command::AssignAgent(pick(&agents, which).as_ref().map(assignee))
         }
         5 => Command::AddNote { body: "noted".to_owned(), audience: pick(&Audience::ALL, which) },
+        7 => some_line(placed, which, how),
         6 => some_move(placed, &placed.workflow.actions(), which, how),
         _ => some_move(placed, &placed.workflow.actions_from(placed.status()), which, how),
     }
+}
+
+fn some_line(placed: &Placed, which: u8, how: u8) -> Command {
+    let item = pick(&placed.order.items, which).id;
+    let backend_id = (how & 4 != 0).then(|| "vm-9".to_owned());
+    Command::Line(match how % 3 {
+        0 => Line::Provisioned { item, backend_id },
+        1 => Line::Failed { item, failure: failure("no space"), backend_id },
+        _ => Line::Retry { item, inputs: None, overrides: how & 8 != 0, reason: Some("because".to_owned()) },
+    })
 }
 
 fn payment_or_refund(placed: &Placed, which: u8, how: u8) -> Command {

@@ -15,8 +15,8 @@ use super::{
     report::{Report, report},
 };
 
-const CLAIM: &str = "mutation Claim($input: AttemptClaimInput!) { attemptClaim(input: $input) { fence \
-    attempt { id number itemId stage } order { id number type version workflowCode externalReference createdAt \
+const CLAIM: &str = "mutation Claim($input: AttemptClaimInput!) { attemptClaim(input: $input) { fence replayed inputs \
+    attempt { id number itemId stage inputs } order { id number type version workflowCode externalReference createdAt \
     expiresOn customerNote tags metadata awaitsWorker customer { id name } provider { id name } \
     contact { name email phone } first: items(first: 100) { nodes { ...Line } } \
     last: items(last: 100) { nodes { ...Line } } } errors { code message } } } \
@@ -51,6 +51,8 @@ pub(super) struct Claimed {
     input: String,
     /// When the claim was sent: the lease is at least as long from then, by this machine's clock.
     sent: Instant,
+    /// Whether the inputs were told with an answer that never came here.
+    lost_inputs: bool,
     /// Whether another attempt at the order waits.
     pub(super) more: bool,
 }
@@ -100,6 +102,12 @@ impl Job {
 
     async fn work(&self, claimed: &Claimed, cancelled: watch::Receiver<Option<Cancelled>>) {
         let Claimed { attempt, order, number, fence, .. } = claimed;
+        if claimed.lost_inputs {
+            // They are told once: only who handed them in has them still.
+            let message = "the answer that told the worker its inputs was lost: retry with the inputs again";
+            let error = json!({ "category": "INFRASTRUCTURE", "message": message });
+            return self.tell(claimed, &Report::Failed(error)).await;
+        }
         let variables = [
             ("ORDO_ATTEMPT_ID", attempt.clone()),
             ("ORDO_ATTEMPT_NUMBER", number.to_string()),
@@ -111,7 +119,12 @@ impl Job {
             tracing::warn!(order, attempt, "the lease was lost; the program was ended");
             return;
         };
-        match self.report(claimed, &report).await {
+        self.tell(claimed, &report).await;
+    }
+
+    async fn tell(&self, claimed: &Claimed, report: &Report) {
+        let Claimed { attempt, order, .. } = claimed;
+        match self.report(claimed, report).await {
             Ok(()) => tracing::info!(
                 order,
                 attempt,
@@ -172,7 +185,9 @@ impl Job {
 
 /// What a claim was answered.
 fn read(mut claimed: Value, sent: Instant) -> Option<Claimed> {
-    let (attempt, fence) = (claimed["attempt"].take(), claimed["fence"].as_i64()?);
+    let (attempt, fence, inputs) =
+        (claimed["attempt"].take(), claimed["fence"].as_i64()?, claimed["inputs"].take());
+    let lost_inputs = attempt["inputs"] == "READ" && inputs.is_null();
     let mut order = claimed["order"].take();
     let more = order["awaitsWorker"] == true;
     // An order has at most 200 lines, a page 100: between them, the first and the last hold all.
@@ -193,6 +208,6 @@ fn read(mut claimed: Value, sent: Instant) -> Option<Claimed> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let (id, number, order_id) = (text(&attempt["id"])?, attempt["number"].as_i64()?, text(&order["id"])?);
     let told = json!({ "id": id, "number": number, "stage": attempt["stage"], "fence": fence });
-    let input = json!({ "attempt": told, "line": line, "order": order }).to_string();
-    Some(Claimed { attempt: id, fence, number, order: order_id, input, sent, more })
+    let input = json!({ "attempt": told, "line": line, "order": order, "inputs": inputs }).to_string();
+    Some(Claimed { attempt: id, fence, number, order: order_id, input, sent, lost_inputs, more })
 }

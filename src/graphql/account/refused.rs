@@ -75,6 +75,7 @@ impl AccountError {
                 | Refusal::GuardFailed(_)
                 | Refusal::MixedOrder { .. }
                 | Refusal::DuplicateReference { .. }
+                | Refusal::ResourceBusy { .. }
                 | Refusal::AttemptClaimed { .. }
                 | Refusal::LeaseLost
                 | Refusal::InvalidDefinition { .. }

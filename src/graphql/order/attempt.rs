@@ -1,6 +1,6 @@
 //! What workers do: claim attempts at orders, renew their leases, tell how they ended.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Json, Object, SimpleObject};
 use domain::order::Hold;
 
 use super::{
@@ -30,6 +30,9 @@ pub struct AttemptClaimPayload {
     /// The number that renewals and reports name: it grows with each claim on an attempt at the line, through all
     /// retries.
     fence: Option<i32>,
+    /// What the attempt was begun with: told once, with this answer, and destroyed. Null when there was nothing, or
+    /// when it was told before; see `Attempt.inputs`.
+    inputs: Option<Json<serde_json::Value>>,
     /// The order as it is now; null when the mutation was refused.
     order: Option<Order>,
     /// What happened; null when the mutation was refused.
@@ -83,6 +86,8 @@ pub struct AttemptFailInput {
     pub fence: i32,
     /// What failed.
     pub error: OrderFailureInput,
+    /// The id of what is left of it at the provider's backend: what has one is not gone.
+    pub backend_id: Option<String>,
     /// A key of the caller's choice: the same request under the same key is done once.
     pub idempotency_key: Option<String>,
 }
@@ -114,16 +119,17 @@ impl AttemptMutation {
         let order = parse_id(&input.order, "input.order")?;
         let (app, seconds) = (ctx.data_unchecked::<App>(), input.lease_seconds.map(i64::from));
         let claimed = claim_attempt(app, session.actor(), order, seconds, input.terms()).await;
-        let (held, written) = match claimed {
-            Ok(Held { written, attempt }) => (Some(attempt), Ok(written)),
-            Err(error) => (None, Err(error)),
+        let (held, inputs, written) = match claimed {
+            Ok(Held { written, attempt, inputs }) => (Some(attempt), inputs, Ok(written)),
+            Err(error) => (None, None, Err(error)),
         };
+        let inputs = inputs.map(|inputs| Json(inputs.0));
         let fence = held.as_ref().map(|attempt| i32::try_from(attempt.fence).unwrap_or(i32::MAX));
         let Answer { order, event, replayed, errors } =
             Answer::of(ctx, session, Some(Name::Id(order)), written).await?;
         let one = held.and_then(|attempt| One::each(&vec![attempt].into()).next());
         let attempt = one.zip(order.clone()).map(|(attempt, order)| Attempt::new(attempt, order));
-        Ok(AttemptClaimPayload { attempt, fence, order, event, replayed, errors })
+        Ok(AttemptClaimPayload { attempt, fence, inputs, order, event, replayed, errors })
     }
 
     /// Makes the lease of a held attempt longer. No event tells of it.
@@ -166,7 +172,8 @@ impl AttemptMutation {
         let session = viewer(ctx)?;
         let hold = hold(&input.attempt, input.fence)?;
         let (app, terms) = (ctx.data_unchecked::<App>(), once(input.idempotency_key));
-        let written = fail_attempt(app, session.actor(), hold, input.error.into(), terms).await;
+        let written =
+            fail_attempt(app, session.actor(), hold, (input.error.into(), input.backend_id), terms).await;
         Ok(Answer::of(ctx, session, None, written).await?.into())
     }
 }

@@ -14,6 +14,7 @@ use domain::{
 };
 use tokio::sync::OnceCell;
 
+use super::resource::Histories;
 use crate::{
     error::Result,
     graphql::{
@@ -49,6 +50,7 @@ pub struct Lines {
     /// Their products.
     pub products: Products,
     resources: OnceCell<Siblings<Resource>>,
+    histories: OnceCell<Arc<Histories>>,
 }
 
 impl Lines {
@@ -67,6 +69,18 @@ impl Lines {
             Ok(Siblings::new(items.filter_map(|item| item.resource)))
         };
         self.resources.get_or_try_init(read).await
+    }
+
+    /// The orders about what they provide.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn histories(&self, store: &Store) -> Result<Arc<Histories>> {
+        let read = async || {
+            let items = self.items.all(store).await?.flat_map(|(_, items)| items.iter());
+            Ok(Histories::of(items.filter_map(|item| item.resource).collect()))
+        };
+        self.histories.get_or_try_init(read).await.cloned()
     }
 }
 
@@ -155,6 +169,7 @@ impl Batch {
             products: Named::new(products, found.products),
             lines: found.lines.into_iter().map(|(order, lines)| (order, Arc::new(lines))).collect(),
             resources: OnceCell::new(),
+            histories: OnceCell::new(),
             items,
         })
     }

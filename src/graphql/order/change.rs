@@ -1,6 +1,6 @@
 //! Transition mutations: one for any action of any workflow, and named ones over the same engine.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Json, Object, SimpleObject};
 use domain::{
     id::OrderId,
     order::{Failure as Cause, Transition},
@@ -16,7 +16,7 @@ use crate::{
         viewer::Session,
     },
     store::order::Name,
-    usecase::order::{Intent, Terms, Written, change},
+    usecase::order::{Inputs, Intent, Terms, Written, change},
 };
 
 /// Why an attempt failed.
@@ -80,6 +80,32 @@ pub(super) async fn act(
     let app = ctx.data_unchecked::<App>();
     let written = change(app, session.actor(), operation, (order, intent), terms).await;
     Answer::of(ctx, session, Some(Name::Id(order)), written).await
+}
+
+/// What workers need for a line: server, user name, overrides.
+#[derive(Clone, Debug, InputObject)]
+pub struct OrderItemInputsInput {
+    /// The line's id.
+    pub item: ID,
+    /// A JSON object of at most 16 KiB. It is sealed at rest, told once, to the worker that claims the attempt, and
+    /// then destroyed.
+    pub inputs: Json<serde_json::Value>,
+}
+
+/// An action that begins work, with what workers need for it.
+fn begin(
+    transition: Transition,
+    inputs: Option<Vec<OrderItemInputsInput>>,
+) -> std::result::Result<Intent, Failure> {
+    let given = inputs.unwrap_or_default();
+    if given.is_empty() {
+        return Ok(Intent::Transition(transition));
+    }
+    let each = given.into_iter().map(|OrderItemInputsInput { item, inputs: Json(inputs) }| {
+        Ok((parse_id(&item, "input.inputs.item")?, Inputs(inputs)))
+    });
+    let inputs = each.collect::<std::result::Result<Vec<_>, Error>>()?;
+    Ok(Intent::Begin { transition, inputs })
 }
 
 /// Reads the ids of lines.
@@ -194,10 +220,14 @@ transitions! {
         keep_credit: Option<bool>,
         /// The order's number typed again, for what cannot be undone.
         number: Option<String>,
+        /// What workers need, by line, for actions that begin work.
+        inputs: Option<Vec<OrderItemInputsInput>>,
+        /// Begin again although the workflow would not; for staff, with a reason.
+        #[graphql(name = "override")] overrides: Option<bool>,
     }) -> OrderTransitionPayload = |input| {
         let number = input.number.map(|number| number.parse());
         let number = number.transpose().map_err(|message: String| Error::bad_input("input.number", message))?;
-        Ok(Intent::Transition(Transition {
+        let transition = Transition {
             action: input.action,
             reason: input.reason,
             error: input.error.map(Into::into),
@@ -205,7 +235,10 @@ transitions! {
             items: input.items.map(items).transpose()?,
             keep_credit: input.keep_credit.unwrap_or(false),
             number,
-        }))
+            overrides: input.overrides.unwrap_or(false),
+            inputs: Vec::new(),
+        };
+        begin(transition, input.inputs)
     };
 
     "Moves an order of a workflow that moves freely to any of its statuses."
@@ -237,11 +270,12 @@ transitions! {
     order_accept(OrderAcceptInput {
         /// The lines to begin with; the others stay pending.
         items: Option<Vec<ID>>,
-    }) -> OrderAcceptPayload = |input| Ok(Intent::Transition(Transition {
-        action: "accept".to_owned(),
-        items: input.items.map(items).transpose()?,
-        ..Transition::default()
-    }));
+        /// What workers need, by line.
+        inputs: Option<Vec<OrderItemInputsInput>>,
+    }) -> OrderAcceptPayload = |input| {
+        let (action, items) = ("accept".to_owned(), input.items.map(items).transpose()?);
+        begin(Transition { action, items, ..Transition::default() }, input.inputs)
+    };
 
     "Confirms that an order is paid."
     order_confirm_payment(OrderConfirmPaymentInput {}) -> OrderConfirmPaymentPayload =
@@ -273,7 +307,17 @@ transitions! {
     }));
 
     "Tries a failed order again. Earlier attempts stay as they are."
-    order_retry(OrderRetryInput {}) -> OrderRetryPayload = |_| plain("retry", None);
+    order_retry(OrderRetryInput {
+        /// What workers need, by line.
+        inputs: Option<Vec<OrderItemInputsInput>>,
+        /// Retry although the workflow would not, after such a failure or so often; for staff, with a reason.
+        #[graphql(name = "override")] overrides: Option<bool>,
+        /// Why; needed with `override`.
+        reason: Option<String>,
+    }) -> OrderRetryPayload = |input| {
+        let (action, overrides) = ("retry".to_owned(), input.overrides.unwrap_or(false));
+        begin(Transition { action, overrides, reason: input.reason, ..Transition::default() }, input.inputs)
+    };
 
     "Cancels an order: picks `cancel`, `cancel_and_refund` or `cancel_failed` by its status."
     order_cancel(OrderCancelInput {

@@ -1,7 +1,5 @@
 //! The lines of an order, what they provide, and the attempts at it.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Enum, ID, Json, Object, SimpleObject, Value, resolver_utils::enum_value};
 use domain::{
     id::ProductId,
@@ -10,7 +8,7 @@ use domain::{
     role::RoleSet,
 };
 
-use super::{Order, batch::Lines, money::Money, store};
+use super::{Order, batch::Lines, money::Money, resource::Resource, store};
 use crate::{
     error::Error,
     graphql::{
@@ -50,41 +48,6 @@ pub enum PaymentStatus {
     Partial,
     /// All is paid.
     Paid,
-}
-
-/// The state of a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "order::ResourceState")]
-pub enum ResourceState {
-    /// Coming into being.
-    Creating,
-    /// In use.
-    Ok,
-    /// Changing.
-    Updating,
-    /// Coming to its end.
-    Terminating,
-    /// The last attempt on it failed.
-    Erred,
-    /// Gone.
-    Terminated,
-}
-
-/// What a line provides: a server, an account, an allocation.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct Resource {
-    /// Its id.
-    id: ID,
-    /// Its name.
-    name: String,
-    /// Its state.
-    state: ResourceState,
-    /// Its id at the provider's backend.
-    backend_id: Option<String>,
-    /// When it came to be.
-    created_at: DateTime,
-    /// When it last changed.
-    updated_at: DateTime,
 }
 
 /// One line of an order. Name, SKU, configuration and price are as they were when it was placed.
@@ -211,17 +174,11 @@ impl OrderItem {
         let found = async {
             let Some(id) = self.item(ctx).await?.resource else { return Ok(None) };
             let lines = self.order.batch.lines(store(ctx), || true).await?;
-            Ok::<_, Failure>(lines.resources(store(ctx)).await?.get(store(ctx), id).await?)
+            let found = lines.resources(store(ctx)).await?.get(store(ctx), id).await?;
+            let Some(found) = found else { return Ok::<_, Failure>(None) };
+            Ok(Some(Resource::new(found, lines.histories(store(ctx)).await?)))
         };
-        let resource = |resource: Arc<order::Resource>| Resource {
-            id: resource.id.to_string().into(),
-            name: resource.name.clone(),
-            state: resource.state.into(),
-            backend_id: resource.backend_id.clone(),
-            created_at: DateTime(resource.created_at),
-            updated_at: DateTime(resource.updated_at),
-        };
-        found.await.map(|found| found.map(resource)).transpose()
+        found.await.transpose()
     }
 }
 
@@ -316,6 +273,18 @@ pub enum AttemptOutcome {
     Abandoned,
 }
 
+/// What became of the inputs that an attempt was begun with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "order::InputsState")]
+pub enum AttemptInputs {
+    /// Sealed, until a worker claims the attempt.
+    Sealed,
+    /// Told to the worker that claimed the attempt, and destroyed.
+    Read,
+    /// Destroyed unread: the attempt ended before a worker claimed it.
+    Destroyed,
+}
+
 /// One run at provisioning a line. A retry opens the next one and leaves this as it is.
 #[derive(Clone, Debug)]
 pub struct Attempt {
@@ -376,6 +345,12 @@ impl Attempt {
     /// When it is lost, unless the worker that holds it renews its lease.
     async fn lease_until(&self) -> Option<DateTime> {
         self.attempt.claim.map(|claim| DateTime(claim.until))
+    }
+
+    /// What became of the inputs that it was begun with; null if there were none. The inputs themselves are told to
+    /// the worker that claims it, once.
+    async fn inputs(&self) -> Option<AttemptInputs> {
+        self.attempt.inputs.map(Into::into)
     }
 
     /// Why it failed.

@@ -10,6 +10,7 @@ mod edit;
 mod event;
 mod filter;
 mod item;
+mod line;
 mod list;
 mod live;
 mod money;
@@ -17,6 +18,7 @@ mod particulars;
 mod place;
 mod refused;
 mod removal;
+mod resource;
 mod schedule;
 
 use std::{collections::HashMap, sync::Arc};
@@ -40,11 +42,13 @@ pub use change::ActionMutation;
 pub use counts::CountSubscription;
 pub use desk::DeskMutation;
 pub use edit::EditMutation;
+pub use line::LineMutation;
 pub use list::OrderQuery;
 pub use live::{Opened, Opening, OrderSubscription, ResumeAfter, Stage};
 pub use place::{ClientIp, PlaceMutation};
 pub use refused::{NotFound, OrderError, Validation};
 pub use removal::RemovalMutation;
+pub use resource::{Resource, ResourceQuery};
 pub use schedule::ScheduleMutation;
 
 use self::{

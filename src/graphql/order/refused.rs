@@ -64,6 +64,11 @@ expected! {
         /// The reference.
         reference: String,
     }
+    /// Another order that is not finished works on the resource.
+    ResourceBusy {
+        /// That order, if the viewer may see it.
+        order: Option<Order>,
+    }
     /// A worker holds the attempt.
     AttemptClaimed {
         /// When its lease ends, unless it is renewed.
@@ -81,6 +86,7 @@ fn place_of(what: &str) -> Vec<String> {
         "customer" => &["customer", "id"],
         "attempt" => &["attempt"],
         "item" => &["items"],
+        "line" => &["item"],
         "payment" => &["payment"],
         "schedule" => &["schedule"],
         _ => &[],
@@ -135,6 +141,14 @@ impl OrderError {
                 Refusal::DuplicateReference { reference } => {
                     let path = vec!["externalReference".to_owned()];
                     DuplicateReference { code, message, path, reference }.into()
+                }
+                Refusal::ResourceBusy { path, order } => {
+                    let head = match order {
+                        Some(id) => order::find(store, session.actor(), &Name::Id(id)).await?,
+                        None => None,
+                    };
+                    let order = head.map(|head| Order::single(session, head));
+                    ResourceBusy { code, message, path, order }.into()
                 }
                 Refusal::AttemptClaimed { until } => {
                     AttemptClaimed { code, message, path, until: DateTime(until) }.into()

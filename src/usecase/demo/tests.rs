@@ -113,7 +113,8 @@ async fn the_demo_company_is_the_same_every_time_and_stands_in_every_status() {
     assert!((180..=220).contains(&orders.len()), "{} orders", orders.len());
     let kinds: BTreeSet<&str> = log.iter().map(|event| event.kind.name()).collect();
     let by_hand = [EventKind::Scheduled, EventKind::Unscheduled, EventKind::Lapsed];
-    let unseen = [EventKind::Deleted, EventKind::Restored, EventKind::Updated, EventKind::Stalled];
+    let unseen =
+        [EventKind::Deleted, EventKind::Restored, EventKind::Purged, EventKind::Updated, EventKind::Stalled];
     let unseen = [&unseen[..], &by_hand].concat();
     for kind in EventKind::ALL.into_iter().filter(|kind| !unseen.contains(kind)) {
         assert!(kinds.contains(kind.name()), "no event is {}", kind.name());

@@ -17,7 +17,9 @@ use serde::Serialize;
 use super::{
     Done, Terms, Written, answer,
     change::{check_version, facts},
-    claim, commit, replay, workflow,
+    claim, commit,
+    inputs::{Inputs, handed_over},
+    replay, workflow,
 };
 use crate::{
     app::App,
@@ -37,6 +39,8 @@ pub struct Held {
     pub written: Written,
     /// The attempt as it is now, with the number that reports need.
     pub attempt: Attempt,
+    /// What it was begun with, this once.
+    pub inputs: Option<Inputs>,
 }
 
 /// Claims an attempt at an order; see [`Work::Claim`].
@@ -51,14 +55,15 @@ pub async fn claim_attempt(
     terms: Terms,
 ) -> Result<Held> {
     let work = Work::Claim { lease: lease(seconds)? };
-    let written =
-        carry_out(app, actor, "attempt_claim", (Target::Order(order), work), (order, seconds), terms).await?;
+    let target = (Target::Order(order), work);
+    let (written, inputs) = carry_out(app, actor, "attempt_claim", target, (order, seconds), terms).await?;
     let Some(Detail::Attempt { id }) = written.event.event.detail else {
         return Err(Error::internal("a claim without an attempt"));
     };
     let attempts = parts::attempts(&app.store, &[written.head.id]).await?.remove(&written.head.id);
     let attempt = attempts.unwrap_or_default().into_iter().find(|attempt| attempt.id == id);
-    Ok(Held { written, attempt: attempt.ok_or_else(|| Error::internal("an attempt that is gone"))? })
+    let attempt = attempt.ok_or_else(|| Error::internal("an attempt that is gone"))?;
+    Ok(Held { written, attempt, inputs })
 }
 
 /// Tells that a held attempt delivered.
@@ -73,8 +78,8 @@ pub async fn succeed_attempt(
     terms: Terms,
 ) -> Result<Written> {
     let work = Work::Succeed { hold, backend_id: backend_id.clone() };
-    carry_out(app, actor, "attempt_succeed", (Target::Attempt(hold.attempt), work), (hold, backend_id), terms)
-        .await
+    let target = (Target::Attempt(hold.attempt), work);
+    carry_out(app, actor, "attempt_succeed", target, (hold, backend_id), terms).await.map(|(told, _)| told)
 }
 
 /// Tells that a held attempt failed.
@@ -85,11 +90,12 @@ pub async fn fail_attempt(
     app: &App,
     actor: &Actor,
     hold: Hold,
-    failure: Failure,
+    (failure, backend_id): (Failure, Option<String>),
     terms: Terms,
 ) -> Result<Written> {
-    let work = Work::Fail { hold, failure: failure.clone() };
-    carry_out(app, actor, "attempt_fail", (Target::Attempt(hold.attempt), work), (hold, failure), terms).await
+    let input = (hold, failure.clone(), backend_id.clone());
+    let target = (Target::Attempt(hold.attempt), Work::Fail { hold, failure, backend_id });
+    carry_out(app, actor, "attempt_fail", target, input, terms).await.map(|(told, _)| told)
 }
 
 /// Makes the lease of a held attempt longer; until when it lasts now.
@@ -130,12 +136,12 @@ async fn carry_out(
     (target, work): (Target, Work),
     input: impl Serialize,
     terms: Terms,
-) -> Result<Written> {
+) -> Result<(Written, Option<Inputs>)> {
     let claim = claim(app, actor, operation, &(input, terms.expected_version), &terms)?;
     let (context, actor_) = (app.clone(), actor.clone());
     let done = app.store.write(async move |tx| {
         if let Some(outcome) = replay(&tx, claim.as_ref(), context.world.now()).await? {
-            return Ok(Done::Before(outcome));
+            return Ok((Done::Before(outcome), None));
         }
         let order = match target {
             Target::Order(order) => order,
@@ -148,9 +154,11 @@ async fn carry_out(
         let order = order.ok_or(Refusal::NotFound { what: "order" })?;
         check_version(&order.head, terms.expected_version)?;
         let decision = work_on(&context, &tx, &actor_, &order, work).await?;
-        commit(&tx, claim.as_ref(), decision).await
+        let inputs = handed_over(&tx, &context.keys, &decision).await?;
+        Ok((commit(&tx, claim.as_ref(), decision).await?, inputs))
     });
-    answer(app, actor, done.await?).await
+    let (done, inputs) = done.await?;
+    Ok((answer(app, actor, done).await?, inputs))
 }
 
 /// The attempts at an order beside one of them, for those who see attempts; to all others none exists.

@@ -4,16 +4,23 @@ use chrono::{DateTime, Utc};
 use domain::{
     actor::Actor,
     event::Audience,
-    id::{OrderId, PaymentId, ScheduleId, UserId},
+    id::{ItemId, OrderId, PaymentId, ScheduleId, UserId},
     money::Money,
-    order::{Command, Facts, Head, Order, PaymentMethod, Plan, Setting, Transition, cancel_action, decide},
+    order::{
+        Command, Facts, Failure, Head, Line, Order, PaymentMethod, Plan, Setting, Transition, cancel_action,
+        decide,
+    },
     refusal::Refusal,
     workflow::{Definition, Guard},
 };
 use serde::Serialize;
 
 use super::{
-    Done, Terms, Written, answer, assignee, claim, commit, distinct, replay, timer::Calendar, workflow,
+    Done, Terms, Written, answer, assignee, claim, commit, distinct,
+    inputs::{Inputs, Sealer},
+    replay,
+    timer::Calendar,
+    workflow,
 };
 use crate::{
     app::App,
@@ -28,6 +35,40 @@ use crate::{
 pub enum Intent {
     /// Take an action of the workflow.
     Transition(Transition),
+    /// Take an action that begins work, and hand workers what they need for it.
+    Begin {
+        /// The action.
+        transition: Transition,
+        /// By line.
+        inputs: Vec<(ItemId, Inputs)>,
+    },
+    /// Tell that a line was delivered.
+    LineProvisioned {
+        /// The line.
+        item: ItemId,
+        /// The resource's id at the provider's backend.
+        backend_id: Option<String>,
+    },
+    /// Tell that a line failed.
+    LineFailed {
+        /// The line.
+        item: ItemId,
+        /// Why.
+        failure: Failure,
+        /// The resource's id at the provider's backend, if something is left there.
+        backend_id: Option<String>,
+    },
+    /// Begin a line again.
+    LineRetry {
+        /// The line.
+        item: ItemId,
+        /// What its worker needs.
+        inputs: Option<Inputs>,
+        /// Begin although the workflow would not.
+        overrides: bool,
+        /// Why.
+        reason: Option<String>,
+    },
     /// Cancel, whichever action that is from the order's status.
     Cancel {
         /// Reason, credit and so on.
@@ -120,7 +161,8 @@ pub async fn change(
         }
         let workflow = workflow(&context, &*tx, &order.head).await?;
         let facts = facts(&tx, &workflow, &order, mint.now()).await?;
-        let command = command(&tx, &workflow, &order, intent).await?;
+        let mut sealer = Sealer { keys: &context.keys, mint: &mut mint };
+        let command = command(&tx, (&workflow, &order), intent, &mut sealer).await?;
         let setting = Setting { workflow: &workflow, actor: &actor_, facts: &facts };
         let decision = decide(setting, &order, &command, &mut mint)?;
         commit(&tx, claim.as_ref(), decision).await
@@ -181,9 +223,25 @@ fn expires(workflow: &Definition) -> bool {
 }
 
 /// The command behind an intent, with the people it names looked up.
-async fn command(tx: &Tx, workflow: &Definition, order: &Order, intent: Intent) -> Result<Command> {
+async fn command(
+    tx: &Tx,
+    (workflow, order): (&Definition, &Order),
+    intent: Intent,
+    sealer: &mut Sealer<'_>,
+) -> Result<Command> {
     Ok(match intent {
         Intent::Transition(transition) => Command::Transition(transition),
+        Intent::Begin { transition, inputs } => {
+            Command::Transition(Transition { inputs: sealer.seal_lines(&inputs)?, ..transition })
+        }
+        Intent::LineProvisioned { item, backend_id } => Command::Line(Line::Provisioned { item, backend_id }),
+        Intent::LineFailed { item, failure, backend_id } => {
+            Command::Line(Line::Failed { item, failure, backend_id })
+        }
+        Intent::LineRetry { item, inputs, overrides, reason } => {
+            let inputs = inputs.map(|inputs| sealer.seal(&inputs, "inputs")).transpose()?;
+            Command::Line(Line::Retry { item, inputs, overrides, reason })
+        }
         Intent::Cancel { transition, refund } => {
             let action = cancel_action(workflow, &order.head.status, refund).to_owned();
             Command::Transition(Transition { action, ..transition })

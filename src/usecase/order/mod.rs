@@ -3,6 +3,7 @@
 mod attempt;
 mod change;
 mod edit;
+mod inputs;
 mod place;
 mod purge;
 mod timer;
@@ -25,6 +26,7 @@ pub use attempt::{
 };
 pub use change::{Intent, change};
 pub use edit::{Edited, edit};
+pub use inputs::Inputs;
 pub use place::{Basket, Customer, Line, place};
 pub use purge::purge;
 pub use timer::{fire_timers, next_timers};

@@ -167,7 +167,10 @@ async fn customer(tx: &Tx, actor: &Actor, customer: &Customer, mint: &mut Mint) 
 async fn draft(tx: &Tx, actor: &Actor, customer: OrganizationId, basket: Basket) -> Result<Draft> {
     let ids: Vec<ResourceId> = basket.lines.iter().filter_map(|line| line.resource).collect();
     let mut resources = match permission::may_place_for(actor, customer) {
-        true => parts::resources(tx, &ids).await?,
+        true => {
+            tx.lock_resources(&ids).await?;
+            parts::resources(tx, &ids).await?
+        }
         false => HashMap::new(),
     };
     resources.retain(|_, resource| resource.customer == customer);

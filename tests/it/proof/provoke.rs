@@ -4,7 +4,7 @@ use ordo::{app::World as _, store::workflow::ship};
 use serde_json::{Value, json};
 
 use super::{Operation, Proof, tree::Branch, world::World};
-use crate::{attempt, harness::Client, subjects::newer};
+use crate::{attempt, harness::Client, resource_held, subjects::newer};
 
 impl Proof {
     /// Brings about every expected error.
@@ -39,6 +39,7 @@ impl Proof {
         self.refuse("orderDispatch", json!({ "order": parcel }), "GUARD_FAILED").await;
         self.provoke_attempts().await;
         self.provoke_jobs().await;
+        self.provoke_busy().await;
         let old = json!({ "order": draft, "expectedVersion": 99 });
         self.refuse("orderSubmit", old, "VERSION_CONFLICT").await;
         let nobody = World::missing(&self.app, &draft);
@@ -88,6 +89,13 @@ impl Proof {
         self.refuse_to(who, "workflowMigrateOrders", same, "VALIDATION").await;
         let unknown = json!({ "workflow": "no_such", "fromVersion": 1, "toVersion": 2, "mapping": [] });
         self.refuse_to(who, "workflowMigrateOrders", unknown, "NOT_FOUND").await;
+    }
+
+    /// Two orders for one resource.
+    async fn provoke_busy(&mut self) {
+        let terminate = resource_held::terminate(&self.app).await;
+        self.app.place_input(&self.app.staff(), terminate.clone()).await;
+        self.refuse("orderCreate", terminate, "RESOURCE_BUSY").await;
     }
 
     /// What is wrong about accounts and tokens.

@@ -10,6 +10,8 @@ const MOST_WORK: usize = 120_000;
 const MOST_LEAVES: usize = 900;
 /// What a page holds that does not say.
 const PAGE: usize = 25;
+/// What a page is asked to hold far within others: more would be beyond the budget.
+const DEEP_PAGE: usize = 3;
 
 /// A field that is selected, with what is selected of it.
 #[derive(Clone, Debug)]
@@ -106,14 +108,21 @@ impl Branch {
 
 fn grow(sdl: &Sdl, parent: &str, field: &Field, depth: usize, trail: &mut Vec<String>) -> Branch {
     let paged = field.arguments.iter().any(|argument| argument.name == "first");
+    // A history leads from lines back to orders, and so to all that is paged again.
+    let pages = trail.iter().filter(|name| name.ends_with("Connection")).count();
+    let deep = paged && (pages > 1 || field.name == "history");
     let mut branch = Branch {
         parent: parent.to_owned(),
         fragment: false,
         field: field.clone(),
-        arguments: String::new(),
+        arguments: if deep { format!("(first: {DEEP_PAGE})") } else { String::new() },
         key: field.name.clone(),
         children: Vec::new(),
-        size: if paged { PAGE } else { 1 },
+        size: match (paged, deep) {
+            (false, _) => 1,
+            (true, false) => PAGE,
+            (true, true) => DEEP_PAGE,
+        },
     };
     let name = &field.ty.name;
     // A type within itself is shown by its leaves, and ends there.

@@ -72,7 +72,7 @@ fn thing(coordinate: &str, name: &str) -> Option<&'static [&'static str]> {
             "agent" | "deliveryAgent" => &["agent"],
             "product" => &["product"],
             "attempt" => &["attempt"],
-            "items" => &["item"],
+            "items" | "item" => &["item"],
             "payment" => &["payment"],
             "resource" => &["resource"],
             "user" => &["account"],
@@ -82,7 +82,9 @@ fn thing(coordinate: &str, name: &str) -> Option<&'static [&'static str]> {
             "serviceToken" => &["serviceToken"],
             "schedule" => &["schedule"],
             "job" => &["job"],
-            "id" | "ids" => &["order", "customer", "provider", "product", "csr", "serviceToken", "job"],
+            "id" | "ids" => {
+                &["order", "customer", "provider", "product", "csr", "serviceToken", "job", "resource"]
+            }
             _ => return None,
         },
     })

@@ -82,7 +82,10 @@ async fn a_trial_that_costs_nothing_confirms_itself_and_is_cancelled_when_it_fai
     story.refused("staff", "orderFail", json!({ "reason": "it broke" }), "Validation").await;
     let bad = failure("CONFIGURATION", "flavour m9 is not known to rack 3");
     story.step("worker", "orderFail", bad, &not).await;
-    let again = story.step("provider", "orderTransition", json!({ "action": "retry" }), &not).await;
+    story.refused("provider", "orderTransition", json!({ "action": "retry" }), "GuardFailed").await;
+    let anew = json!({ "action": "retry", "override": true, "reason": "flavour m9 is known at rack 3 now" });
+    let unless = [("consumer", "NotPermitted"), ("provider", "NotPermitted"), ("manager", "NotFound")];
+    let again = story.step("staff", "orderTransition", anew, &unless).await;
     assert_eq!(again["status"]["code"], "validating", "back to where it failed");
     let bad = failure("INFRASTRUCTURE", "rack 3 is on fire");
     story.step("provider", "orderFail", bad, &not).await;

@@ -14,6 +14,7 @@ use self::shop::{Shop, Voice, kill, release, signal};
 use crate::{
     cli::{LOG, LONG_SECRET, PATIENCE, Server, ordo, run, text},
     harness::SECRET,
+    items,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,6 +55,24 @@ async fn a_hook_reads_the_order_and_its_last_line_names_what_it_made() {
         shop.until(&later, "fulfilled").await;
         kill(worker).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_reads_the_inputs_that_staff_handed_in_and_nobody_else_does() {
+    let shop = Shop::open().await;
+    shop.hook("cat > seen.json; env > env.txt; exit 0").await;
+    let order = items::webspaces(&shop.app, 1).await;
+    let item = items::lines(&shop.app, &order).await.remove(0);
+    let given = json!({ "user": "web7", "password": "of the hook alone" });
+    let more = json!({ "inputs": [{ "item": item, "inputs": given }] });
+    assert_eq!(items::accept(&shop.app.staff(), &order, more).await["errors"], json!([]));
+    let worker = shop.start(&[]);
+    let ended = async || shop.attempt(&order).await["outcome"] == "SUCCEEDED";
+    shop.app.until("the line is delivered", ended).await;
+    kill(worker).await;
+    let seen: Value = serde_json::from_slice(&std::fs::read(shop.path("seen.json")).unwrap()).unwrap();
+    assert_eq!((&seen["inputs"], &seen["line"]["id"]), (&given, &json!(item)));
+    assert!(!std::fs::read_to_string(shop.path("env.txt")).unwrap().contains("of the hook alone"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,7 @@ pub(super) fn check(definition: &Definition, faults: &mut Faults) {
         target(definition, at, row, faults);
         people(at, row, faults);
         attempts(at, row, faults);
+        retries(at, row, faults);
         bulk(at, row, faults);
         automatic(at, row, faults);
     }
@@ -121,6 +122,24 @@ fn attempts(at: Row, row: &Transition, faults: &mut Faults) {
     }
     if row.effects.contains(&ok) && row.effects.contains(&failed) {
         faults.add(at.field("effects"), "an attempt ends well or badly, not both");
+    }
+}
+
+/// Limits on beginning again belong to what begins.
+fn retries(at: Row, row: &Transition, faults: &mut Faults) {
+    faults.distinct(at.field("retryable"), row.retryable.iter().map(|category| category.name()));
+    if row.max_attempts == Some(0) {
+        faults.add(at.field("max_attempts"), "there is at least one attempt");
+    }
+    if row.effects.contains(&Effect::OpenAttempt) {
+        return;
+    }
+    for (key, told) in
+        [("retryable", !row.retryable.is_empty()), ("max_attempts", row.max_attempts.is_some())]
+    {
+        if told {
+            faults.add(at.field(key), "it limits how work begins again: its row needs `open_attempt`");
+        }
     }
 }
 
