@@ -42,11 +42,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000009_feed::Migration),
             Box::new(m20261121_000010_jobs::Migration),
             Box::new(m20261121_000011_workflows::Migration),
-            Box::new(m20261121_000015_purge::Migration),
-            Box::new(m20261121_000016_edits::Migration),
+            Box::new(m20261121_000012_items::Migration),
             Box::new(m20261121_000013_timers::Migration),
             Box::new(m20261121_000014_invitations::Migration),
-            Box::new(m20261121_000012_items::Migration),
+            Box::new(m20261121_000015_purge::Migration),
+            Box::new(m20261121_000016_edits::Migration),
         ]
     }
 }

@@ -14,7 +14,6 @@ impl MigrationTrait for Migration {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(purged_orders()).await?;
-        manager.create_index(resource_of_items()).await?;
         match manager.get_database_backend() {
             DbBackend::Postgres => {
                 all(manager, |table| format!("ALTER TABLE {table} DROP CONSTRAINT {table}_order_id_fkey"))
@@ -40,8 +39,6 @@ impl MigrationTrait for Migration {
             }
             _ => build_again(manager, Order::IsThere).await?,
         }
-        let index = Index::drop().name("idx_order_items_resource").table("order_items").to_owned();
-        manager.drop_index(index).await?;
         drop_tables(manager, ["purged_orders"]).await
     }
 }
@@ -64,11 +61,6 @@ fn purged_orders() -> TableCreateStatement {
         .col(big_integer("number").unique_key())
         .col(instant("purged_at"))
         .take()
-}
-
-/// Which lines a resource is of.
-fn resource_of_items() -> IndexCreateStatement {
-    index("order_items", "resource", ["resource_id"]).and_where(Expr::col("resource_id").is_not_null()).take()
 }
 
 /// Whether what is on the books needs its order.

@@ -228,8 +228,8 @@ fn noise() -> Vec<String> {
 }
 
 /// How often each noise is made: had it been listened to, the log would have been read far oftener than it is
-/// for good reasons.
-const NOISES: u64 = 50;
+/// for good reasons. All of it together waits to be heard without overflowing.
+const NOISES: u64 = 8;
 /// A bell that has just come back, what is new, and what the test asks for twice, each of which may leave one
 /// more reading behind.
 const GOOD_REASONS: u64 = 6;

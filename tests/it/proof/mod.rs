@@ -25,9 +25,13 @@ mod world;
 
 pub use judge::is_id;
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt, stream};
+use ordo::{bus::hub, http};
 use serde_json::Value;
 
 use self::{
@@ -139,10 +143,19 @@ impl Proof {
     }
 }
 
+/// A front door that takes nobody for dead or slow: listeners are opened one after the other, and those that came
+/// first are read last.
+fn unhurried() -> http::Settings {
+    let long = Duration::from_secs(1_800);
+    let sockets = http::SocketLimits { ping: long, sending: long, ..http::SocketLimits::default() };
+    let live = hub::Limits { patience: long, ..hub::Limits::default() };
+    http::Settings { limits: http::Limits::roomy(), sockets, live, ..http::Settings::default() }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_marker_is_found_by_its_owner_and_by_nobody_else() {
     let begun = Instant::now();
-    let app = App::start().await;
+    let app = App::start_with(unhurried()).await;
     let mut world = World::found(&app).await;
     world.write_quiet(&app).await;
     let (sdl, judge, coverage) = (Sdl::of_the_program(), Judge::new(&world), Coverage::default());
