@@ -165,7 +165,7 @@ async fn a_newer_program_brings_nothing_into_a_workflow_that_people_have_edited(
         let source = domain::workflow::SOURCES.iter().find(|(known, _)| *known == code).expect("it ships").1;
         let text: String = source
             .lines()
-            .filter(|line| !line.starts_with("version = "))
+            .filter(|line| !line.starts_with("version = ") && !line.starts_with("revision = "))
             .map(|line| format!("{line}\n"))
             .collect();
         let definition = format!("version = {version}\nrevision = {revision}\n{text}");
