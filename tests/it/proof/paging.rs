@@ -12,7 +12,7 @@ use super::{
     value::Sample,
     walk::{arguments, head},
 };
-use crate::harness::Client;
+use crate::{harness::Client, resource_held};
 
 /// A connection, and the fields that lead to it from the root.
 #[derive(Clone, Debug)]
@@ -39,9 +39,14 @@ impl Proof {
     pub async fn turn_pages(&mut self) {
         let fullest = self.world.orders.iter().filter(|order| ["A1", "B1"].contains(&order.name));
         let orders: Vec<String> = fullest.map(|order| order.id.clone()).collect();
+        let resources = [self.worked_on_twice().await];
         for place in places(&self.sdl) {
+            let named = match place.steps.get(1) {
+                Some((owner, _)) if owner == "Resource" => &resources[..],
+                _ => &orders[..],
+            };
             let here: Vec<Option<&String>> =
-                if place.steps[0].1.name != "node" { vec![None] } else { orders.iter().map(Some).collect() };
+                if place.steps[0].1.name != "node" { vec![None] } else { named.iter().map(Some).collect() };
             let seats = self.seats();
             let turns = seats.iter().flat_map(|seat| here.iter().map(move |order| (seat, *order)));
             let turns = turns.map(|((name, client), order)| self.turn((name, client), &place, order));
@@ -50,6 +55,13 @@ impl Proof {
                 self.take(name, &operation, &body);
             }
         }
+    }
+
+    /// A resource with two orders, of bystanders.
+    async fn worked_on_twice(&self) -> String {
+        let terminate = resource_held::terminate(&self.app).await;
+        self.app.place_input(&self.app.staff(), terminate.clone()).await;
+        terminate["lines"][0]["resource"].as_str().expect("an id").to_owned()
     }
 
     /// Page by page forwards and then backwards: both see the same elements, each once.
