@@ -48,7 +48,9 @@ impl World {
             let gone = self.place(app, plan(2, tenant.consumer, other, other.server)).await;
             self.assign(app, gone, side).await;
             self.delete(app, gone).await;
-            self.place(app, plan(3, tenant.approver, provider, provider.server)).await;
+            let dearer = self.place(app, plan(3, tenant.approver, provider, provider.server)).await;
+            let fee = json!({ "deliveryFee": { "amount": "1.00", "currency": "EUR" } });
+            self.write(app, dearer, staff, "orderUpdate", fee).await;
             self.deliver(app, plan(4, staff, provider, provider.parcel), side).await;
             self.fulfil(app, plan(5, tenant.consumer, provider, provider.server), side).await;
             let hosted = self.place(app, plan(6, tenant.approver, provider, provider.webspace)).await;
